@@ -1,0 +1,1 @@
+//! The Sealwright crypto provider on AWS-LC.

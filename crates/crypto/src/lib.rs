@@ -1,0 +1,14 @@
+//! Cryptography for the Sealwright TPM engines.
+//!
+//! [`Crypto`] is a provider: a plain struct of `&'static dyn` parts, chosen at run time. [`RUST`] fills it in pure
+//! Rust; `sealwright-crypto-native` fills it from a native library. Schemes (paddings, signatures, key derivation)
+//! are written once here over those parts, so every provider gives the same bytes for the same random numbers.
+#![no_std]
+
+extern crate alloc;
+
+pub mod provider;
+
+pub use provider::{
+    BlockCipher, Cipher, CipherMode, Crypto, CryptoError, Curve, Digest, Ecc, Hash, HashAlg, Point, Random, Rsa, RsaKey,
+};

@@ -1,0 +1,2 @@
+//! vtpmd: the TPM of one VM in one process.
+fn main() {}

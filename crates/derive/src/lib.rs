@@ -1,0 +1,1 @@
+//! Derives for the structures and commands of the Sealwright TPM engines.

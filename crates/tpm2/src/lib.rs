@@ -1,0 +1,1 @@
+//! The Sealwright TPM 2.0 engine.

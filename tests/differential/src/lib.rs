@@ -1,0 +1,1 @@
+//! The same commands to vtpmd and to swtpm, compared; and the benchmark.

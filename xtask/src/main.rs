@@ -1,0 +1,2 @@
+//! Demo, tests, benchmarks and checks of the Sealwright workspace.
+fn main() {}
