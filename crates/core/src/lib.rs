@@ -17,4 +17,4 @@ pub mod wire;
 pub use command::{Command, CommandSpec, Response, Role};
 pub use engine::{Engine, Platform, PlatformFault, StateFault};
 pub use fault::Fault;
-pub use wire::{Buffer, List, Reader, Secret, Sized2b, Wire, Writer};
+pub use wire::{Algorithm, Buffer, List, Reader, Secret, Sized2b, Wire, Writer};

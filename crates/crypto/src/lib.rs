@@ -8,6 +8,7 @@
 extern crate alloc;
 
 pub mod provider;
+mod wire;
 
 pub use provider::{
     BlockCipher, Cipher, CipherMode, Crypto, CryptoError, Curve, Digest, Ecc, Hash, HashAlg, Point, Random, Rsa, RsaKey,

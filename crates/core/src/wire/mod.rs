@@ -64,6 +64,45 @@ impl Wire for bool {
     }
 }
 
+/// An array of fixed length: its items, without a count.
+impl<T: Wire + Default + Copy, const N: usize> Wire for [T; N] {
+    const MAX_SIZE: usize = N * T::MAX_SIZE;
+    fn read(r: &mut Reader<'_>) -> Result<Self, Fault> {
+        let mut items = [T::default(); N];
+        for item in &mut items {
+            *item = T::read(r)?;
+        }
+        Ok(items)
+    }
+    fn write(&self, w: &mut Writer<'_>) -> Result<(), Fault> {
+        self.iter().try_for_each(|item| item.write(w))
+    }
+}
+
+/// A 16-bit algorithm identifier whose "+" form also allows TPM_ALG_NULL: `Option` of it is that form.
+pub trait Algorithm: Wire {}
+
+/// TPM_ALG_NULL.
+const ALG_NULL: u16 = 0x0010;
+
+impl<T: Algorithm> Wire for Option<T> {
+    const MAX_SIZE: usize = 2;
+    fn read(r: &mut Reader<'_>) -> Result<Self, Fault> {
+        let mut ahead = *r;
+        if u16::read(&mut ahead)? == ALG_NULL {
+            *r = ahead;
+            return Ok(None);
+        }
+        T::read(r).map(Some)
+    }
+    fn write(&self, w: &mut Writer<'_>) -> Result<(), Fault> {
+        match self {
+            Some(algorithm) => algorithm.write(w),
+            None => ALG_NULL.write(w),
+        }
+    }
+}
+
 /// The larger of two sizes, in constants.
 pub const fn max(a: usize, b: usize) -> usize {
     if a > b { a } else { b }
