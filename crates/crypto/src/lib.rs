@@ -7,8 +7,15 @@
 
 extern crate alloc;
 
+pub mod hash;
+pub mod kdf;
 pub mod provider;
+pub mod rust;
+pub mod symmetric;
 mod wire;
+
+#[cfg(test)]
+mod testing;
 
 pub use provider::{
     BlockCipher, Cipher, CipherMode, Crypto, CryptoError, Curve, Digest, Ecc, Hash, HashAlg, Point, Random, Rsa, RsaKey,

@@ -1,0 +1,210 @@
+//! Block ciphers from the RustCrypto crates (AES with AES-NI where the processor has it), and their modes.
+//!
+//! The modes are written here because TPM2_EncryptDecrypt needs the chaining value after a partial last block, which
+//! mode crates do not give: CFB pads it with zeros, OFB and CTR keep the whole block (Part 4, CryptSym.c).
+
+use aes::cipher::{Array, BlockCipherDecrypt, BlockCipherEncrypt, BlockSizeUser, KeyInit};
+use zeroize::{Zeroize, Zeroizing};
+
+use crate::provider::{BlockCipher, Cipher, CipherMode, CryptoError, Digest};
+
+/// The [`Cipher`] part in pure Rust.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RustCipher;
+
+/// Size of the largest block.
+const MAX_BLOCK: usize = 16;
+
+impl Cipher for RustCipher {
+    fn crypt(
+        &self,
+        cipher: BlockCipher,
+        mode: CipherMode,
+        encrypt: bool,
+        key: &[u8],
+        iv: &mut [u8],
+        data: &mut [u8],
+    ) -> Result<(), CryptoError> {
+        with_key(cipher, key, |keyed| keyed.crypt(mode, encrypt, iv, data))?
+    }
+
+    fn cmac(&self, cipher: BlockCipher, key: &[u8], parts: &[&[u8]]) -> Result<Digest, CryptoError> {
+        with_key(cipher, key, |keyed| keyed.cmac(parts))
+    }
+}
+
+/// Runs `f` with the key schedule of `cipher`.
+fn with_key<T>(cipher: BlockCipher, key: &[u8], f: impl FnOnce(&dyn Keyed) -> T) -> Result<T, CryptoError> {
+    fn made<C: KeyInit>(key: &[u8]) -> Result<C, CryptoError> {
+        C::new_from_slice(key).map_err(|_| CryptoError::InvalidInput)
+    }
+    Ok(match (cipher, key.len()) {
+        (BlockCipher::Aes, 16) => f(&made::<aes::Aes128>(key)?),
+        (BlockCipher::Aes, 24) => f(&made::<aes::Aes192>(key)?),
+        (BlockCipher::Aes, 32) => f(&made::<aes::Aes256>(key)?),
+        (BlockCipher::Camellia, 16) => f(&made::<camellia::Camellia128>(key)?),
+        (BlockCipher::Camellia, 24) => f(&made::<camellia::Camellia192>(key)?),
+        (BlockCipher::Camellia, 32) => f(&made::<camellia::Camellia256>(key)?),
+        (BlockCipher::Tdes, 16) => f(&made::<des::TdesEde2>(key)?),
+        (BlockCipher::Tdes, 24) => f(&made::<des::TdesEde3>(key)?),
+        _ => return Err(CryptoError::InvalidInput),
+    })
+}
+
+/// A keyed block cipher of any kind.
+trait Keyed {
+    fn crypt(&self, mode: CipherMode, encrypt: bool, iv: &mut [u8], data: &mut [u8]) -> Result<(), CryptoError>;
+    fn cmac(&self, parts: &[&[u8]]) -> Digest;
+}
+
+impl<C: BlockCipherEncrypt + BlockCipherDecrypt + BlockSizeUser> Keyed for C {
+    fn crypt(&self, mode: CipherMode, encrypt: bool, iv: &mut [u8], data: &mut [u8]) -> Result<(), CryptoError> {
+        let block = C::block_size();
+        let iv_size = if mode == CipherMode::Ecb { 0 } else { block };
+        if iv.len() != iv_size {
+            return Err(CryptoError::InvalidInput);
+        }
+        if matches!(mode, CipherMode::Cbc | CipherMode::Ecb) && data.len().checked_rem(block) != Some(0) {
+            return Err(CryptoError::InvalidInput);
+        }
+        for chunk in data.chunks_mut(block) {
+            match (mode, encrypt) {
+                (CipherMode::Ecb, true) => encrypt_block(self, chunk),
+                (CipherMode::Ecb, false) => decrypt_block(self, chunk),
+                (CipherMode::Cbc, true) => {
+                    xor(chunk, iv);
+                    encrypt_block(self, chunk);
+                    copy(iv, chunk);
+                }
+                (CipherMode::Cbc, false) => {
+                    let mut next = [0; MAX_BLOCK];
+                    copy(&mut next, chunk);
+                    decrypt_block(self, chunk);
+                    xor(chunk, iv);
+                    copy(iv, &next);
+                }
+                (CipherMode::Cfb, true) => {
+                    encrypt_block(self, iv);
+                    xor(chunk, iv);
+                    iv.fill(0);
+                    copy(iv, chunk);
+                }
+                (CipherMode::Cfb, false) => {
+                    let mut stream = [0; MAX_BLOCK];
+                    copy(&mut stream, iv);
+                    if let Some(stream) = stream.get_mut(..block) {
+                        encrypt_block(self, stream);
+                    }
+                    iv.fill(0);
+                    copy(iv, chunk);
+                    xor(chunk, &stream);
+                    stream.zeroize();
+                }
+                (CipherMode::Ofb, _) => {
+                    encrypt_block(self, iv);
+                    xor(chunk, iv);
+                }
+                (CipherMode::Ctr, _) => {
+                    let mut stream = [0; MAX_BLOCK];
+                    copy(&mut stream, iv);
+                    if let Some(stream) = stream.get_mut(..block) {
+                        encrypt_block(self, stream);
+                    }
+                    xor(chunk, &stream);
+                    increment(iv);
+                    stream.zeroize();
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// SP 800-38B, 6.2.
+    fn cmac(&self, parts: &[&[u8]]) -> Digest {
+        let block = C::block_size();
+        let mut sum = Zeroizing::new([0; MAX_BLOCK]);
+        let mut subkey = Zeroizing::new([0; MAX_BLOCK]);
+        let (Some(sum), Some(subkey)) = (sum.get_mut(..block), subkey.get_mut(..block)) else {
+            return Digest::new(&[]);
+        };
+        encrypt_block(self, subkey);
+        double(subkey);
+        // A block is encrypted only when something follows it: the last one takes a subkey first.
+        let mut filled = 0usize;
+        for byte in parts.iter().flat_map(|part| part.iter()) {
+            if filled == block {
+                encrypt_block(self, sum);
+                filled = 0;
+            }
+            if let Some(at) = sum.get_mut(filled) {
+                *at ^= byte;
+            }
+            filled = filled.saturating_add(1);
+        }
+        if filled < block {
+            double(subkey);
+            if let Some(at) = sum.get_mut(filled) {
+                *at ^= 0x80;
+            }
+        }
+        xor(sum, subkey);
+        encrypt_block(self, sum);
+        Digest::new(sum)
+    }
+}
+
+/// Encrypts one whole block; other lengths cannot occur here and are left alone.
+fn encrypt_block<C: BlockCipherEncrypt>(cipher: &C, block: &mut [u8]) {
+    if let Ok(block) = <&mut Array<u8, C::BlockSize>>::try_from(block) {
+        cipher.encrypt_block(block);
+    }
+}
+
+/// Decrypts one whole block.
+fn decrypt_block<C: BlockCipherDecrypt>(cipher: &C, block: &mut [u8]) {
+    if let Ok(block) = <&mut Array<u8, C::BlockSize>>::try_from(block) {
+        cipher.decrypt_block(block);
+    }
+}
+
+/// XORs as many bytes as both have.
+fn xor(to: &mut [u8], from: &[u8]) {
+    for (to, from) in to.iter_mut().zip(from) {
+        *to ^= from;
+    }
+}
+
+/// Copies as many bytes as both have.
+fn copy(to: &mut [u8], from: &[u8]) {
+    for (to, from) in to.iter_mut().zip(from) {
+        *to = *from;
+    }
+}
+
+/// Adds one to a big-endian counter.
+fn increment(counter: &mut [u8]) {
+    for byte in counter.iter_mut().rev() {
+        *byte = byte.wrapping_add(1);
+        if *byte != 0 {
+            break;
+        }
+    }
+}
+
+/// Multiplies by x in the field of SP 800-38B, 5.3.
+fn double(block: &mut [u8]) {
+    let reduction = if block.len() == 8 { 0x1b } else { 0x87 };
+    let mut carry = 0;
+    for byte in block.iter_mut().rev() {
+        let next = *byte >> 7;
+        *byte = *byte << 1 | carry;
+        carry = next;
+    }
+    if let Some(last) = block.last_mut() {
+        *last ^= reduction & 0u8.wrapping_sub(carry);
+    }
+}
+
+#[cfg(test)]
+#[path = "cipher_tests.rs"]
+mod tests;
