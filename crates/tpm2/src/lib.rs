@@ -1,7 +1,8 @@
 //! The Sealwright TPM 2.0 engine: a TPM as a value.
 //!
 //! [`Tpm2`] owns all of its state. It does no input or output and has no clock: a [`sealwright_core::Platform`] gives
-//! entropy, time and a place to commit for the time of each call.
+//! entropy, time and a place to commit for the time of each call. Same state, command, entropy and time give the same
+//! answer, byte for byte.
 #![no_std]
 #![forbid(unsafe_code)]
 #![cfg_attr(
@@ -19,4 +20,17 @@
 
 extern crate alloc;
 
+mod commands;
+mod engine;
+mod nv;
+mod object;
+mod session;
+mod state;
 pub mod structures;
+mod table;
+mod ticket;
+mod tpm;
+
+pub use commands::TABLE;
+pub use engine::Tpm2;
+pub use table::Entry;

@@ -1,0 +1,62 @@
+//! Objects: keys and sealed data, and what is loaded of them (Part 1, 25 to 27).
+
+mod slots;
+
+pub(crate) use slots::Slot;
+
+use crate::structures::{HashAlg, Name, ObjectAttributes, Public, Sensitive};
+use alloc::sync::Arc;
+use sealwright_crypto::RsaKey;
+
+/// A loaded object.
+#[derive(Clone, Debug)]
+pub(crate) struct Object {
+    pub(crate) public: Public,
+    /// `None` if only the public area is loaded.
+    pub(crate) sensitive: Option<Sensitive>,
+    pub(crate) name: Name,
+    pub(crate) qualified_name: Name,
+    /// OWNER, ENDORSEMENT, PLATFORM or NULL.
+    pub(crate) hierarchy: u32,
+    /// Loaded by LoadExternal.
+    pub(crate) external: bool,
+    /// Made by CreatePrimary (or CreateLoaded in a hierarchy).
+    pub(crate) primary: bool,
+    /// In a hierarchy in which it lives until the next reset only: NULL, or a temporary parent.
+    pub(crate) temporary: bool,
+    /// stClear, or a parent has it: contexts of it do not survive a TPM Restart.
+    pub(crate) st_clear: bool,
+    /// Handle in NV if this is a persistent object.
+    pub(crate) evict: Option<u32>,
+    /// Way of making primes for children derived from it, as in [`crate::state::Seed`].
+    pub(crate) seed_compat: u8,
+    /// The RSA key with its CRT values, computed once at load.
+    pub(crate) rsa: Option<Arc<RsaKey>>,
+}
+
+impl Object {
+    /// True if all bits of `attributes` are set.
+    pub(crate) const fn has(&self, attributes: ObjectAttributes) -> bool {
+        self.public.has(attributes)
+    }
+    /// A storage parent: restricted decryption key that is not KEYEDHASH, with its sensitive area.
+    pub(crate) fn is_parent(&self) -> bool {
+        let wanted = ObjectAttributes::RESTRICTED | ObjectAttributes::DECRYPT;
+        self.has(wanted)
+            && !self.has(ObjectAttributes::SIGN)
+            && self.sensitive.is_some()
+            && self.public.object_type() != crate::structures::ObjectType::KeyedHash
+            && self.public.name_alg.is_some()
+    }
+    /// A derivation parent: restricted decryption KEYEDHASH.
+    pub(crate) fn is_derivation_parent(&self) -> bool {
+        let wanted = ObjectAttributes::RESTRICTED | ObjectAttributes::DECRYPT;
+        self.has(wanted)
+            && self.sensitive.is_some()
+            && self.public.object_type() == crate::structures::ObjectType::KeyedHash
+    }
+    /// The name algorithm, SHA-1 for objects without one (whose Names are empty).
+    pub(crate) fn name_hash(&self) -> HashAlg {
+        self.public.name_alg.unwrap_or(HashAlg::Sha1)
+    }
+}
