@@ -1,0 +1,146 @@
+//! Starting a daemon in a folder of its own and talking to its data and control channels.
+
+use crate::wire::{In, Out};
+use std::io::{Error, ErrorKind, Read, Result, Write};
+use std::os::unix::net::UnixStream;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+/// One running daemon. Dropped, it is killed and its folder removed.
+#[derive(Debug)]
+pub struct Daemon {
+    child: Child,
+    folder: PathBuf,
+    control: UnixStream,
+    data: UnixStream,
+}
+
+fn connect(path: &Path, child: &mut Child) -> Result<UnixStream> {
+    let until = Instant::now() + Duration::from_secs(10);
+    loop {
+        match UnixStream::connect(path) {
+            Ok(stream) => {
+                stream.set_read_timeout(Some(Duration::from_secs(120)))?;
+                return Ok(stream);
+            }
+            Err(e) if Instant::now() > until => return Err(e),
+            Err(_) => {
+                if let Some(status) = child.try_wait()? {
+                    return Err(Error::other(format!("the daemon ended at once: {status}")));
+                }
+                std::thread::sleep(Duration::from_millis(1));
+            }
+        }
+    }
+}
+
+impl Daemon {
+    /// Starts `command` (program and first arguments, such as `vtpmd socket --tpm2`) on a fresh state, without power.
+    pub fn start(command: &str) -> Result<Self> {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let folder = std::env::temp_dir().join(format!("sealwright-{}-{number}", std::process::id()));
+        std::fs::create_dir_all(&folder)?;
+        let (control, data) = (folder.join("ctrl"), folder.join("data"));
+        let mut words = command.split_whitespace();
+        let program = words.next().ok_or_else(|| Error::new(ErrorKind::InvalidInput, "no command for the daemon"))?;
+        let mut child = Command::new(program)
+            .args(words)
+            .args(["--tpmstate", &format!("dir={}", folder.display())])
+            .args(["--ctrl", &format!("type=unixio,path={}", control.display())])
+            .args(["--server", &format!("type=unixio,path={}", data.display())])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .spawn()
+            .map_err(|e| Error::new(e.kind(), format!("cannot run {program}: {e}")))?;
+        let streams = connect(&control, &mut child).and_then(|c| Ok((c, connect(&data, &mut child)?)));
+        match streams {
+            Ok((control, data)) => Ok(Self { child, folder, control, data }),
+            Err(e) => {
+                let _ = child.kill();
+                let _ = child.wait();
+                let _ = std::fs::remove_dir_all(&folder);
+                Err(e)
+            }
+        }
+    }
+
+    /// Sends one control command and reads `answer` bytes (fewer, 4, if the result is an error).
+    pub fn control(&mut self, request: &[u8], answer: usize) -> Result<Vec<u8>> {
+        self.control.write_all(request)?;
+        let mut out = vec![0; 4];
+        self.control.read_exact(&mut out)?;
+        if out == [0; 4] && answer > 4 {
+            out.resize(answer, 0);
+            self.control.read_exact(&mut out[4..])?;
+        }
+        Ok(out)
+    }
+
+    /// PTM_INIT: power on, or a power cycle if it is on.
+    pub fn power_on(&mut self) -> Result<u32> {
+        let out = self.control(&Out::new().u32(2).u32(0).0, 4)?;
+        Ok(In(&out).u32().unwrap_or(u32::MAX))
+    }
+
+    /// PTM_STOP: power off.
+    pub fn power_off(&mut self) -> Result<u32> {
+        let out = self.control(&Out::new().u32(0x0E).0, 4)?;
+        Ok(In(&out).u32().unwrap_or(u32::MAX))
+    }
+
+    /// PTM_SET_LOCALITY.
+    pub fn locality(&mut self, locality: u8) -> Result<u32> {
+        let out = self.control(&Out::new().u32(5).u8(locality).raw(&[0; 3]).0, 4)?;
+        Ok(In(&out).u32().unwrap_or(u32::MAX))
+    }
+
+    /// PTM_HASH_START, PTM_HASH_DATA, PTM_HASH_END.
+    pub fn hash_sequence(&mut self, data: &[u8]) -> Result<u32> {
+        let mut worst = 0;
+        let steps = [Out::new().u32(6).0, Out::new().u32(7).u32(data.len() as u32).raw(data).0, Out::new().u32(8).0];
+        for step in steps {
+            worst |= In(&self.control(&step, 4)?).u32().unwrap_or(u32::MAX);
+        }
+        Ok(worst)
+    }
+
+    /// PTM_GET_TPMESTABLISHED.
+    pub fn established(&mut self) -> Result<u8> {
+        Ok(self.control(&Out::new().u32(4).0, 8)?.get(4).copied().unwrap_or(0xFF))
+    }
+
+    /// Sends one TPM command and reads its response.
+    pub fn execute(&mut self, command: &[u8]) -> Result<Vec<u8>> {
+        self.data.write_all(command)?;
+        let mut out = vec![0; 10];
+        self.data.read_exact(&mut out)?;
+        let size = In(&out[2..]).u32().unwrap_or(0) as usize;
+        if !(10..=65536).contains(&size) {
+            return Err(Error::new(ErrorKind::InvalidData, format!("response says it has {size} bytes")));
+        }
+        out.resize(size, 0);
+        self.data.read_exact(&mut out[10..])?;
+        Ok(out)
+    }
+
+    /// Process id, for memory and processor figures.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The folder with the state and the sockets.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+}

@@ -1,0 +1,364 @@
+//! A TPM with a client's memory: sessions, authorization values, and a record of everything sent and answered.
+
+use crate::codes::*;
+use crate::crypto::{self, Symmetric};
+use crate::daemon::Daemon;
+use crate::describe::{self, Field};
+use crate::session::{self, PolicyAuth, Session, Use};
+use crate::table;
+use crate::wire::{In, Out, Random};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// One command and its answer, as it is compared.
+#[derive(Clone, Debug)]
+pub struct Step {
+    /// What the scenario wanted to try.
+    pub label: String,
+    /// TPM_CC as sent (0 for control operations).
+    pub code: u32,
+    /// The bytes sent.
+    pub command: Vec<u8>,
+    /// The bytes answered.
+    pub response: Vec<u8>,
+    /// The response code, or the result of a control operation.
+    pub rc: u32,
+    /// The response's fields; random contents are masked.
+    pub fields: Vec<Field>,
+    /// What the client found wrong by itself (HMACs, names, signatures).
+    pub faults: Vec<String>,
+}
+
+/// The answer as a scenario uses it.
+#[derive(Clone, Debug, Default)]
+pub struct Reply {
+    /// TPM_RC.
+    pub rc: u32,
+    /// The handle, if the command gives one.
+    pub handle: u32,
+    /// Decrypted response parameters.
+    pub parameters: Vec<u8>,
+}
+
+impl Reply {
+    /// The `n`th TPM2B of the parameters, if they begin with so many of them.
+    pub fn sized(&self, n: usize) -> Vec<u8> {
+        let mut input = In(&self.parameters);
+        for _ in 0..n {
+            input.sized();
+        }
+        input.sized().unwrap_or_default().to_vec()
+    }
+}
+
+/// A command before its sessions are computed.
+#[derive(Clone, Debug, Default)]
+pub struct Call {
+    /// Name in Part 3 without `TPM2_`.
+    pub name: &'static str,
+    /// Handle area.
+    pub handles: Vec<u32>,
+    /// Authorizations for the first handles, then extra sessions.
+    pub uses: Vec<Use>,
+    /// Parameters, not encrypted.
+    pub parameters: Vec<u8>,
+}
+
+/// A daemon, and what a client knows about its TPM.
+#[derive(Debug)]
+pub struct Tpm {
+    /// The daemon.
+    pub daemon: Daemon,
+    /// Open sessions.
+    pub sessions: BTreeMap<u32, Session>,
+    /// Caller nonces and random choices: the same on both sides.
+    pub random: Random,
+    /// The record.
+    pub steps: Vec<Step>,
+    /// Handles whose public areas do not depend on this TPM's seeds or entropy.
+    pub fixed: BTreeSet<u32>,
+    /// Mutated copies sent before each command.
+    pub mutations: usize,
+    /// The generator of mutations.
+    pub mutator: Random,
+    dead: bool,
+}
+
+impl Tpm {
+    /// Starts a daemon on a fresh state with power, not yet started up.
+    pub fn start(command: &str, seed: u64) -> std::io::Result<Self> {
+        let mut daemon = Daemon::start(command)?;
+        daemon.power_on()?;
+        Ok(Self {
+            daemon,
+            sessions: BTreeMap::new(),
+            random: Random(seed),
+            steps: Vec::new(),
+            fixed: BTreeSet::new(),
+            mutations: 0,
+            mutator: Random(seed ^ 0x5EA1),
+            dead: false,
+        })
+    }
+
+    /// A command with everything computed, recorded under `label`.
+    pub fn call(&mut self, label: &str, call: Call) -> Reply {
+        let code = table::code(call.name);
+        let mut parameters = call.parameters.clone();
+        let mut command = Out::new();
+        let mut pending = None;
+        if call.uses.is_empty() {
+            for handle in &call.handles {
+                command = command.u32(*handle);
+            }
+            command = command.raw(&parameters);
+        } else {
+            let by_session = call.uses.iter().any(|u| self.sessions.contains_key(&u.session));
+            let names: Vec<Vec<u8>> =
+                call.handles.iter().map(|h| if by_session { self.name(*h) } else { Vec::new() }).collect();
+            let authorized = table::commands()[&code].authorizations();
+            let random = &mut self.random;
+            let (area, p) =
+                session::authorize(&self.sessions, code, &names, authorized, &call.uses, &mut parameters, |n| {
+                    random.bytes(n)
+                });
+            for handle in &call.handles {
+                command = command.u32(*handle);
+            }
+            command = command.u32(area.len() as u32).raw(&area).raw(&parameters);
+            pending = Some(p);
+        }
+        let tag = if call.uses.is_empty() { ST_NO_SESSIONS } else { ST_SESSIONS };
+        let bytes = Out::new().u16(tag).u32(command.0.len() as u32 + 10).u32(code).raw(&command.0).0;
+        self.recorded(label, bytes, pending, &call.handles)
+    }
+
+    /// Any bytes, recorded under `label`.
+    pub fn raw(&mut self, label: &str, bytes: Vec<u8>) -> Reply {
+        self.recorded(label, bytes, None, &[])
+    }
+
+    /// A command that is not recorded. Gives the whole response; empty if the daemon is gone.
+    pub fn quiet(&mut self, bytes: &[u8]) -> Vec<u8> {
+        if self.dead {
+            return Vec::new();
+        }
+        for _ in 0..10 {
+            match self.daemon.execute(bytes) {
+                // TPM_RC_RETRY and TPM_RC_TESTING ask to send the same again.
+                Ok(r) if matches!(In(r.get(6..).unwrap_or(&[])).u32(), Some(0x922 | 0x90A)) => continue,
+                Ok(r) => return r,
+                Err(e) => {
+                    self.dead = true;
+                    eprintln!("connection lost: {e}");
+                    return Vec::new();
+                }
+            }
+        }
+        Vec::new()
+    }
+
+    fn recorded(&mut self, label: &str, bytes: Vec<u8>, pending: Option<session::Pending>, handles: &[u32]) -> Reply {
+        let before = self.mutations;
+        for n in 0..before {
+            let mutated = crate::mutate::mutate(&bytes, &mut self.mutator);
+            self.mutations = 0;
+            let reply = self.recorded(&format!("{label} / mutation {n}"), mutated, None, &[]);
+            if reply.rc == 0 && reply.handle != 0 {
+                self.quiet(&Out::new().u16(ST_NO_SESSIONS).u32(14).u32(0x165).u32(reply.handle).0);
+            }
+            self.mutations = before;
+        }
+        let response = self.quiet(&bytes);
+        let code = In(bytes.get(6..).unwrap_or(&[])).u32().unwrap_or(0);
+        let mut input = In(&response);
+        let (tag, _, rc) = (input.u16().unwrap_or(0), input.u32(), input.u32().unwrap_or(u32::MAX));
+        let mut reply = Reply { rc, ..Reply::default() };
+        let mut faults = Vec::new();
+        if rc == 0 {
+            if table::commands().get(&code).is_some_and(|c| c.response_handle) {
+                reply.handle = input.u32().unwrap_or(0);
+            }
+            if tag == ST_SESSIONS {
+                let size = input.u32().unwrap_or(0) as usize;
+                match input.raw(size) {
+                    Some(p) => reply.parameters = p.to_vec(),
+                    None => faults.push("parameterSize is larger than the response".into()),
+                }
+                if let Some(p) = &pending {
+                    let found = session::check(&mut self.sessions, p, code, &mut reply.parameters, input.0);
+                    faults.extend(found);
+                }
+            } else {
+                reply.parameters = input.0.to_vec();
+            }
+            if (tag == ST_SESSIONS) != bytes.starts_with(&ST_SESSIONS.to_be_bytes()) {
+                faults.push(format!("response tag {tag:#06x} is not the command's"));
+            }
+        } else if response.len() != 10 {
+            faults.push(format!("an error response has {} bytes", response.len()));
+        }
+        let fixed = handles.first().is_some_and(|h| self.fixed.contains(h));
+        let mut fields = Vec::new();
+        if rc == 0 {
+            fields = describe::response(code, &reply, fixed, &mut faults);
+        }
+        if !self.dead || self.steps.last().is_none_or(|s| s.rc != u32::MAX) {
+            self.steps.push(Step { label: label.into(), code, command: bytes, response, rc, fields, faults });
+        }
+        reply
+    }
+
+    /// Adds a fault to the last step, for checks that a scenario makes itself.
+    pub fn expect(&mut self, holds: bool, what: &str) {
+        if !holds && let Some(step) = self.steps.last_mut() {
+            step.faults.push(what.into());
+        }
+    }
+
+    /// Records the result of a control-channel operation.
+    pub fn control(&mut self, label: &str, operation: impl FnOnce(&mut Daemon) -> std::io::Result<u32>) {
+        let rc = operation(&mut self.daemon).unwrap_or(u32::MAX);
+        self.steps.push(Step {
+            label: label.into(),
+            code: 0,
+            command: Vec::new(),
+            response: Vec::new(),
+            rc,
+            fields: Vec::new(),
+            faults: Vec::new(),
+        });
+    }
+
+    /// Power cycle by PTM_INIT without PTM_STOP: no orderly shutdown is added by this client.
+    pub fn power_cycle(&mut self) {
+        self.sessions.clear();
+        self.control("power cycle", Daemon::power_on);
+    }
+
+    /// A command with password authorizations only.
+    pub fn plain(
+        &mut self,
+        label: &str,
+        name: &'static str,
+        handles: &[u32],
+        auths: &[&[u8]],
+        parameters: Out,
+    ) -> Reply {
+        let uses = auths.iter().map(|a| session::password(a)).collect();
+        self.call(label, Call { name, handles: handles.to_vec(), uses, parameters: parameters.0 })
+    }
+
+    /// A command with sessions.
+    pub fn authorized(
+        &mut self,
+        label: &str,
+        name: &'static str,
+        handles: &[u32],
+        uses: &[Use],
+        parameters: Out,
+    ) -> Reply {
+        self.call(label, Call { name, handles: handles.to_vec(), uses: uses.to_vec(), parameters: parameters.0 })
+    }
+
+    /// TPM2_Startup(CLEAR).
+    pub fn startup(&mut self) {
+        self.plain("startup", "Startup", &[], &[], Out::new().u16(0));
+    }
+
+    /// TPM2_FlushContext.
+    pub fn flush(&mut self, handle: u32) {
+        self.sessions.remove(&handle);
+        self.fixed.remove(&handle);
+        self.plain("flush", "FlushContext", &[], &[], Out::new().u32(handle));
+    }
+
+    /// The Name of an entity, asked from the TPM without recording.
+    pub fn name(&mut self, handle: u32) -> Vec<u8> {
+        let (code, skip) = match handle >> 24 {
+            0x01 => (0x169, 1),
+            0x80 | 0x81 => (0x173, 1),
+            _ => return handle.to_be_bytes().to_vec(),
+        };
+        let response = self.quiet(&Out::new().u16(ST_NO_SESSIONS).u32(14).u32(code).u32(handle).0);
+        Reply { parameters: response.get(10..).unwrap_or(&[]).to_vec(), ..Reply::default() }.sized(skip)
+    }
+
+    /// The public area (TPMT_PUBLIC) of an object, asked without recording.
+    pub fn public(&mut self, handle: u32) -> Vec<u8> {
+        let response = self.quiet(&Out::new().u16(ST_NO_SESSIONS).u32(14).u32(0x173).u32(handle).0);
+        Reply { parameters: response.get(10..).unwrap_or(&[]).to_vec(), ..Reply::default() }.sized(0)
+    }
+
+    /// TPM2_StartAuthSession without salt, bound or not, and the session's memory.
+    pub fn session(
+        &mut self,
+        label: &str,
+        kind: u8,
+        hash: u16,
+        symmetric: Symmetric,
+        bind: Option<(u32, &[u8])>,
+    ) -> u32 {
+        self.session_salted(label, kind, hash, symmetric, bind, RH_NULL, &[], &[])
+    }
+
+    /// TPM2_StartAuthSession with a salt that was already encrypted to `key`.
+    #[expect(clippy::too_many_arguments, reason = "the parameters of TPM2_StartAuthSession")]
+    pub fn session_salted(
+        &mut self,
+        label: &str,
+        kind: u8,
+        hash: u16,
+        symmetric: Symmetric,
+        bind: Option<(u32, &[u8])>,
+        key: u32,
+        encrypted_salt: &[u8],
+        salt: &[u8],
+    ) -> u32 {
+        let nonce = self.random.bytes(digest_size(hash).max(16));
+        let mut p = Out::new().sized(&nonce).sized(encrypted_salt).u8(kind);
+        p = match symmetric {
+            Symmetric::Null => p.u16(NULL),
+            Symmetric::Aes(bits) => p.u16(AES).u16(bits).u16(CFB),
+            Symmetric::Xor(h) => p.u16(XOR).u16(h),
+        };
+        let p = p.u16(hash);
+        let entity = bind.map_or(RH_NULL, |b| b.0);
+        let reply = self.plain(label, "StartAuthSession", &[key, entity], &[], p);
+        if reply.rc != 0 {
+            return 0;
+        }
+        let nonce_tpm = reply.sized(0);
+        let auth = bind.map_or(&[][..], |b| b.1);
+        let secret = [auth, salt].concat();
+        let keyed = bind.is_some() || key != RH_NULL;
+        let session_key = if keyed {
+            crypto::kdfa(hash, &secret, "ATH", &nonce_tpm, &nonce, digest_size(hash) * 8)
+        } else {
+            Vec::new()
+        };
+        let bound = match bind {
+            Some((h, auth)) => Some((self.name(h), auth.to_vec())),
+            None => None,
+        };
+        self.sessions.insert(
+            reply.handle,
+            Session {
+                hash,
+                symmetric,
+                key: session_key,
+                nonce_tpm,
+                policy: kind != SE_HMAC,
+                bound,
+                policy_auth: PolicyAuth::None,
+            },
+        );
+        reply.handle
+    }
+
+    /// Says that a policy session now needs the authValue, as HMAC key or in the clear.
+    pub fn policy_auth(&mut self, session: u32, auth: PolicyAuth) {
+        if let Some(s) = self.sessions.get_mut(&session) {
+            s.policy_auth = auth;
+        }
+    }
+}
