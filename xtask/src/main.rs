@@ -1,2 +1,54 @@
 //! Demo, tests, benchmarks and checks of the Sealwright workspace.
-fn main() {}
+
+mod bench;
+mod check;
+mod demo;
+mod packages;
+mod run;
+mod test;
+
+use std::process::ExitCode;
+
+/// What went wrong, in words for the person at the terminal.
+type Failure = String;
+
+const HELP: &str = "\
+Usage: cargo xtask COMMAND
+
+  demo [--model crb|tis] [--tpm-cmd TEMPLATE]
+                    boot a real Linux guest on a TPM with encrypted state, seal a secret to PCR 7,
+                    cut the power, boot again, unseal; everything is left in target/demo
+  test [--quick] [--list] [STAGE...]
+                    run the tests; all stages, or those named. --quick leaves out what takes minutes
+  bench [ARGUMENT...]
+                    median latency of each command, vtpmd and swtpm side by side
+  check             the house rules: file sizes, no unsafe, no std in the engine, no machine paths
+  help              this text
+
+As root, demo, test and bench install the Debian packages they need; otherwise they name what is missing.";
+
+fn main() -> ExitCode {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let (command, rest) = match arguments.split_first() {
+        Some((command, rest)) => (command.as_str(), rest),
+        None => ("help", [].as_slice()),
+    };
+    let outcome = match command {
+        "demo" => demo::run(rest),
+        "test" => test::run(rest),
+        "bench" => bench::run(rest),
+        "check" => check::run(rest),
+        "help" | "--help" | "-h" => {
+            println!("{HELP}");
+            Ok(())
+        }
+        other => Err(format!("unknown command {other}\n\n{HELP}")),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("xtask: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,11 @@
+"""Building blocks of the tests with real clients and real guests. Python standard library only.
+
+    process   a child process with its output in a log file
+    daemon    a TPM daemon started from a command template
+    qmp       a QMP client
+    agent     runs scripts inside a guest over its second serial port
+    machine   a QEMU process: firmware, TPM device, disks
+    report    prints results and counts them
+
+Only processes that were started here are ever ended.
+"""

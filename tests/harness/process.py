@@ -1,0 +1,111 @@
+"""Child processes, waiting, and Unix sockets."""
+
+import os
+import shlex
+import shutil
+import signal
+import socket
+import subprocess
+import time
+
+
+class SetupError(Exception):
+    """The test could not be carried out; says nothing about the TPM's answers."""
+
+
+def wait_for(condition, timeout, what, alive=None):
+    """Wait until `condition()` is true; its value. `alive()` ends the wait early when it turns false."""
+    end = time.monotonic() + timeout
+    while True:
+        value = condition()
+        if value:
+            return value
+        if alive is not None and not alive():
+            raise SetupError(f"a process ended while waiting for {what}")
+        if time.monotonic() > end:
+            raise SetupError(f"no {what} within {timeout:g} s")
+        time.sleep(0.02)
+
+
+def tail(path, lines=15):
+    """The last lines of a file, or nothing if it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return b"\n".join(file.read().splitlines()[-lines:]).decode("utf-8", "replace")
+    except OSError:
+        return ""
+
+
+def unix_connect(path, timeout=10, alive=None):
+    """Connect to a Unix socket that may not exist yet."""
+    if len(path.encode()) > 107:
+        raise SetupError(f"Unix socket path longer than 107 bytes: {path}")
+
+    def attempt():
+        s = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        try:
+            s.connect(path)
+            return s
+        except OSError:
+            s.close()
+            return None
+
+    return wait_for(attempt, timeout, f"socket {path}", alive)
+
+
+class Process:
+    """A child process whose output goes to a log file."""
+
+    def __init__(self, argv, log, cwd=None):
+        self.argv, self.log = argv, log
+        if shutil.which(argv[0]) is None:
+            raise SetupError(f"program not found: {argv[0]}")
+        with open(log, "ab") as file:
+            file.write(("+ " + shlex.join(argv) + "\n").encode())
+            file.flush()
+            self.popen = subprocess.Popen(
+                argv, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, cwd=cwd
+            )
+
+    def alive(self):
+        """Whether it still runs."""
+        return self.popen.poll() is None
+
+    def wait(self, timeout):
+        """Wait until it ends by itself; whether it did."""
+        try:
+            self.popen.wait(timeout)
+            return True
+        except subprocess.TimeoutExpired:
+            return False
+
+    def kill(self):
+        """End it at once with SIGKILL, as a power cut would."""
+        if self.alive():
+            self.popen.kill()
+        return self.popen.wait()
+
+    def stop(self, grace=5):
+        """End it with SIGTERM, and SIGKILL if it does not go; its exit status."""
+        if self.alive():
+            self.popen.send_signal(signal.SIGTERM)
+            if not self.wait(grace):
+                self.popen.kill()
+        return self.popen.wait()
+
+
+def free_tcp_ports(count):
+    """Numbers of TCP ports of the loopback interface that nobody listens on now."""
+    sockets = [socket.socket(socket.AF_INET, socket.SOCK_STREAM) for _ in range(count)]
+    try:
+        for s in sockets:
+            s.bind(("127.0.0.1", 0))
+        return [s.getsockname()[1] for s in sockets]
+    finally:
+        for s in sockets:
+            s.close()
+
+
+def repository():
+    """The root of the source tree."""
+    return os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))

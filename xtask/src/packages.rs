@@ -1,0 +1,92 @@
+//! What a stage needs on the machine: found, installed as root, or named.
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+use crate::Failure;
+use crate::run::{command, has_program, must};
+
+/// One thing that must be there, and the Debian package that has it.
+pub(crate) struct Need {
+    /// A program's name, or the absolute path of a file.
+    thing: &'static str,
+    /// The Debian package.
+    package: &'static str,
+}
+
+const fn need(thing: &'static str, package: &'static str) -> Need {
+    Need { thing, package }
+}
+
+/// For a guest: QEMU, UEFI firmware, and what `tests/vm/build-guest` packs it with.
+pub(crate) const GUEST: &[Need] = &[
+    need("qemu-system-x86_64", "qemu-system-x86"),
+    need("/usr/share/OVMF/OVMF_CODE_4M.secboot.fd", "ovmf"),
+    need("python3", "python3"),
+    need("cpio", "cpio"),
+    need("depmod", "kmod"),
+    need("mcopy", "mtools"),
+    need("sfdisk", "fdisk"),
+];
+
+/// For the client tests: tpm2-tools, the IBM TSS utilities, and what pip builds tpm2-pytss with.
+pub(crate) const CLIENTS: &[Need] = &[
+    need("tpm2", "tpm2-tools"),
+    need("/usr/lib/x86_64-linux-gnu/libtss2-tcti-swtpm.so.0", "libtss2-tcti-swtpm0"),
+    need("tsscreateprimary", "tss2"),
+    need("openssl", "openssl"),
+    need("python3", "python3"),
+    need("/usr/include/tss2/tss2_esys.h", "libtss2-dev"),
+    need("pkg-config", "pkg-config"),
+];
+
+/// For the differential test and the benchmark: the TPM to compare with.
+pub(crate) const SWTPM: &[Need] = &[need("swtpm", "swtpm")];
+
+impl Need {
+    fn is_met(&self) -> bool {
+        if self.thing.starts_with('/') { Path::new(self.thing).exists() } else { has_program(self.thing) }
+    }
+}
+
+/// See that everything is there: install what is missing as root, name it otherwise.
+pub(crate) fn ensure(needs: &[&[Need]]) -> Result<(), Failure> {
+    let mut missing: Vec<&str> =
+        needs.iter().flat_map(|list| list.iter()).filter(|need| !need.is_met()).map(|need| need.package).collect();
+    missing.sort_unstable();
+    missing.dedup();
+    if missing.is_empty() {
+        return Ok(());
+    }
+    let list = missing.join(" ");
+    if !is_root() || !has_program("apt-get") {
+        return Err(format!("missing: {list}; install with: apt-get install {list}"));
+    }
+    println!("Installing {list}");
+    refresh_lists()?;
+    let mut install = command("apt-get", &["install", "-q", "-y", "--no-install-recommends"]);
+    install.args(&missing);
+    quiet(install)
+}
+
+/// apt's lists of packages; a new machine has none.
+pub(crate) fn refresh_lists() -> Result<(), Failure> {
+    quiet(command("apt-get", &["update", "-q"]))
+}
+
+/// Whether apt knows any package at all.
+pub(crate) fn has_lists() -> bool {
+    let lists = std::fs::read_dir("/var/lib/apt/lists").into_iter().flatten().flatten();
+    lists.into_iter().any(|entry| entry.file_name().to_string_lossy().contains("_Packages"))
+}
+
+/// Whether this process may install packages.
+pub(crate) fn is_root() -> bool {
+    let id = Command::new("id").arg("-u").output();
+    id.is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+}
+
+fn quiet(mut command: Command) -> Result<(), Failure> {
+    command.env("DEBIAN_FRONTEND", "noninteractive").stdin(Stdio::null()).stdout(Stdio::null());
+    must(command)
+}

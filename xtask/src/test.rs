@@ -1,0 +1,181 @@
+//! `cargo xtask test`: everything that guards a change, in stages.
+
+use std::path::Path;
+use std::process::Command;
+use std::time::Instant;
+
+use crate::packages::{self, CLIENTS, GUEST};
+use crate::run::{cargo, command, must, show, target};
+use crate::{Failure, check, demo};
+
+/// One part of the tests.
+struct Stage {
+    name: &'static str,
+    about: &'static str,
+    /// Whether `--quick` runs it.
+    quick: bool,
+    /// Whether it runs without being named.
+    by_default: bool,
+    run: fn() -> Result<(), Failure>,
+}
+
+const STAGES: &[Stage] = &[
+    Stage { name: "format", about: "cargo fmt --all --check", quick: true, by_default: true, run: format },
+    Stage { name: "check", about: "the house rules (cargo xtask check)", quick: true, by_default: true, run: house },
+    Stage { name: "clippy", about: "cargo clippy on all packages", quick: true, by_default: true, run: clippy },
+    Stage { name: "unit", about: "cargo test --workspace", quick: true, by_default: true, run: unit },
+    Stage {
+        name: "bare-metal",
+        about: "core, crypto and tpm2 for x86_64-unknown-none, which has no std",
+        quick: true,
+        by_default: true,
+        run: bare_metal,
+    },
+    Stage {
+        name: "clients",
+        about: "tpm2-tools, the IBM TSS utilities and tpm2-pytss on vtpmd",
+        quick: false,
+        by_default: false,
+        run: clients,
+    },
+    Stage { name: "guest", about: "Linux guests under QEMU on vtpmd", quick: false, by_default: false, run: guest },
+];
+
+/// Packages of the engine, which must build without std.
+const ENGINE: &[&str] = &["sealwright-core", "sealwright-crypto", "sealwright-tpm2"];
+const BARE_METAL: &str = "x86_64-unknown-none";
+
+/// Run the chosen stages, all of them even if one fails, and name those that failed.
+pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
+    if arguments.iter().any(|argument| argument == "--list") {
+        for stage in STAGES {
+            println!("{:12} {}{}", stage.name, stage.about, if stage.by_default { "" } else { " (when named)" });
+        }
+        return Ok(());
+    }
+    let stages = choose(arguments)?;
+    let mut results = Vec::new();
+    for stage in stages {
+        println!("\n=== {}: {}", stage.name, stage.about);
+        let start = Instant::now();
+        let outcome = (stage.run)();
+        if let Err(failure) = &outcome {
+            println!("xtask: {failure}");
+        }
+        results.push((stage, outcome, start.elapsed().as_secs()));
+    }
+    println!("\n=== result");
+    for (stage, outcome, seconds) in &results {
+        println!("{:12} {} ({seconds} s)", stage.name, if outcome.is_ok() { "ok" } else { "FAILED" });
+    }
+    let failed: Vec<_> = results.iter().filter(|(_, outcome, _)| outcome.is_err()).map(|(s, ..)| s.name).collect();
+    if failed.is_empty() { Ok(()) } else { Err(format!("failed: {}", failed.join(", "))) }
+}
+
+/// The stages that the arguments ask for, in the order of the list.
+fn choose(arguments: &[String]) -> Result<Vec<&'static Stage>, Failure> {
+    let (options, names): (Vec<_>, Vec<_>) = arguments.iter().partition(|argument| argument.starts_with('-'));
+    if let Some(unknown) = options.iter().find(|option| **option != "--quick") {
+        return Err(format!("unknown option {unknown}; see cargo xtask help"));
+    }
+    if let Some(unknown) = names.iter().find(|name| !STAGES.iter().any(|stage| stage.name == **name)) {
+        return Err(format!("unknown stage {unknown}; see cargo xtask test --list"));
+    }
+    let quick = !options.is_empty();
+    let chosen = |stage: &&Stage| match names.is_empty() {
+        true => stage.by_default && (stage.quick || !quick),
+        false => names.iter().any(|name| *name == stage.name),
+    };
+    Ok(STAGES.iter().filter(chosen).collect())
+}
+
+fn format() -> Result<(), Failure> {
+    must(cargo(&["fmt", "--all", "--check"]))
+}
+
+fn house() -> Result<(), Failure> {
+    check::run(&[])
+}
+
+fn clippy() -> Result<(), Failure> {
+    must(cargo(&["clippy", "--quiet", "--workspace", "--all-targets"]))
+}
+
+fn unit() -> Result<(), Failure> {
+    must(cargo(&["test", "--workspace"]))
+}
+
+fn bare_metal() -> Result<(), Failure> {
+    if !has_standard_library(BARE_METAL) {
+        must(command("rustup", &["target", "add", BARE_METAL]))
+            .map_err(|failure| format!("missing: the Rust target {BARE_METAL}; {failure}"))?;
+    }
+    let mut build = cargo(&["check", "--target", BARE_METAL]);
+    for package in ENGINE {
+        build.args(["--package", package]);
+    }
+    must(build)
+}
+
+fn clients() -> Result<(), Failure> {
+    packages::ensure(&[CLIENTS])?;
+    must(with_vtpmd(command("python3", &["tests/clients/run.py"]))?)
+}
+
+fn guest() -> Result<(), Failure> {
+    packages::ensure(&[GUEST])?;
+    demo::guest()?;
+    let mut run = with_vtpmd(command("python3", &["tests/vm/run.py"]))?;
+    run.arg("--guest").arg(target().join("guest")).arg("--dir").arg(target().join("vm"));
+    must(run)
+}
+
+/// Build vtpmd in release and tell a test script where it is.
+pub(crate) fn with_vtpmd(mut test: Command) -> Result<Command, Failure> {
+    must(cargo(&["build", "--release", "--package", "sealwright-daemon"]))?;
+    test.env("VTPMD", target().join("release/vtpmd")).env("PYTHONUNBUFFERED", "1");
+    Ok(test)
+}
+
+/// Whether the toolchain has `core` and `alloc` for a target.
+fn has_standard_library(triple: &str) -> bool {
+    let mut ask = command("rustc", &["--print", "target-libdir", "--target", triple]);
+    match ask.output() {
+        Ok(output) => Path::new(String::from_utf8_lossy(&output.stdout).trim()).is_dir(),
+        Err(error) => {
+            eprintln!("cannot run {}: {error}", show(&ask));
+            false
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{STAGES, choose};
+
+    fn names(arguments: &[&str]) -> Vec<&'static str> {
+        let arguments: Vec<String> = arguments.iter().map(|a| (*a).to_owned()).collect();
+        choose(&arguments).unwrap().iter().map(|stage| stage.name).collect()
+    }
+
+    #[test]
+    fn quick_is_a_part_of_the_default() {
+        let all = names(&[]);
+        let quick = names(&["--quick"]);
+        assert!(quick.iter().all(|name| all.contains(name)));
+        assert!(quick.contains(&"unit"));
+    }
+
+    #[test]
+    fn a_named_stage_runs_alone_even_if_not_in_the_default() {
+        for stage in STAGES {
+            assert_eq!(names(&[stage.name]), [stage.name]);
+        }
+    }
+
+    #[test]
+    fn unknown_words_are_refused() {
+        assert!(choose(&["--fast".to_owned()]).is_err());
+        assert!(choose(&["untit".to_owned()]).is_err());
+    }
+}
