@@ -1,18 +1,21 @@
 //! `sealwright-differential compare`: plays the scenarios to two daemons and reports what differs.
 
+use sealwright_differential::codes::rc_name;
 use sealwright_differential::compare::{Difference, Expected, compare, report};
 use sealwright_differential::scenario;
+use sealwright_differential::table;
 use sealwright_differential::tpm::{Step, Tpm};
 use std::process::ExitCode;
 
 const HELP: &str = "usage: sealwright-differential compare [--left COMMAND] [--right COMMAND] [--scenario NAME]...
-                               [--seed N] [--count N] [--all]
+                               [--seed N] [--count N] [--all] [--trace]
   --left, --right  daemons: program and first arguments
                    (default: target/release/vtpmd or target/debug/vtpmd, and swtpm)
   --scenario       only scenarios whose name contains NAME
   --seed           seed of nonces and mutations (default 1)
   --count          mutated copies sent before each command (default 0)
   --all            list expected differences too
+  --trace          print every step with the response code of the right side
 Exit status 1 if there are differences that expected-differences.txt does not explain.";
 
 struct Options {
@@ -22,6 +25,7 @@ struct Options {
     seed: u64,
     count: usize,
     all: bool,
+    trace: bool,
 }
 
 fn default_left() -> String {
@@ -42,6 +46,7 @@ fn options() -> Result<Options, String> {
         seed: 1,
         count: 0,
         all: false,
+        trace: false,
     };
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().ok_or_else(|| format!("{argument} needs a value"));
@@ -53,6 +58,7 @@ fn options() -> Result<Options, String> {
             "--seed" => o.seed = number(value()?)?,
             "--count" => o.count = number(value()?)? as usize,
             "--all" => o.all = true,
+            "--trace" => o.trace = true,
             _ => return Err(format!("unknown option {argument}\n{HELP}")),
         }
     }
@@ -82,6 +88,9 @@ fn run() -> Result<bool, String> {
         let left = left.map_err(|_| format!("the script {name} panicked"))??;
         let right = right?;
         commands += left.len();
+        for step in right.iter().filter(|_| o.trace) {
+            println!("  {} `{}`: {} {:?}", table::name(step.code), step.label, rc_name(step.rc), step.faults);
+        }
         let (known, new): (Vec<_>, Vec<_>) =
             compare(name, &left, &right).into_iter().partition(|d| expected.iter().any(|e| e.covers(d)));
         println!("{name}: {} commands, {} differences, {} expected", left.len(), new.len() + known.len(), known.len());

@@ -1,6 +1,11 @@
 //! Hand-made scenarios. Each is a plain function over a TPM that was just powered on; both daemons run the same function.
 
+mod common;
 mod framing;
+mod keys;
+mod nv;
+mod objects;
+mod pcr;
 mod startup;
 
 use crate::tpm::Tpm;
@@ -19,4 +24,21 @@ pub const ALL: &[Scenario] = &[
     ("framing", framing::framing),
     ("empty-bodies", framing::empty_bodies),
     ("any-handles", framing::any_handles),
+    ("pcr", pcr::pcr),
+    ("pcr-allocate", pcr::allocate),
+    ("sequences", pcr::sequences),
+    ("nv-define", nv::define_all),
+    ("nv-kinds", nv::kinds),
+    ("nv-locks", nv::locks),
+    ("nv-space", nv::space),
+    ("nv-pin", nv::pin),
+    ("templates", objects::templates),
+    ("rsa-keys", objects::rsa_keys),
+    ("loading", objects::loading),
+    ("external-keys", objects::external_keys),
+    ("derivation", objects::derivation),
+    ("rsa", keys::rsa),
+    ("ecc", keys::ecc_keys),
+    ("ciphers", keys::ciphers),
+    ("keyed-hash", keys::keyed_hash_signatures),
 ];
