@@ -1,0 +1,64 @@
+//! The help screens.
+
+/// `vtpmd --help`.
+pub(crate) const PROGRAM: &str = "\
+vtpmd: the TPM of one virtual machine. It takes swtpm's place.
+
+Usage: vtpmd socket [options]     serve a TPM on sockets
+       vtpmd socket --help        list the options
+       vtpmd --version
+
+swtpm's other commands (character devices) are not supported yet.
+";
+
+/// `vtpmd socket --help`.
+pub(crate) const SOCKET: &str = "\
+Usage: vtpmd socket [options]
+
+Which TPM
+  --tpm2                    TPM 2.0; it must be given, as TPM 1.2 is not supported yet
+  --tpmstate dir=FOLDER|backend-uri=dir://FOLDER[,mode=OCTAL][,lock=false][,fsync=false]
+                            the folder of the state; the variable TPM_PATH is used when not given.
+                            Every commit is synced to disk unless fsync=false
+  --key file=PATH|fd=N[,format=hex|binary][,mode=aes-128-cbc|aes-256-cbc][,remove]
+  --key pwdfile=PATH|pwdfd=N[,kdf=pbkdf2|sha512][,remove]
+                            encrypt the state with a key or a passphrase; mode= gives the length of the key
+  --migration-key ...       encrypt state blobs that leave by the control channel; same values as --key
+
+Channels
+  --ctrl type=unixio,path=PATH[,mode=OCTAL][,uid=U][,gid=G] | type=tcp,port=N[,bindaddr=A][,ifname=I]
+         | type=unixio|tcp,fd=N (listening) | type=unixio,clientfd=N (connected)
+         [,terminate]       the control channel; terminate: exit when its connection is lost
+  --server type=tcp,port=N[,bindaddr=A][,ifname=I] | type=unixio,path=PATH[,mode=OCTAL][,uid=U][,gid=G]
+         | fd=N (connected) [,disconnect]
+                            the data channel; disconnect: close after each response
+  -p, --port N              the data channel on a TCP port, closed after each response
+  -f, --fd N                the data channel is this open socket
+  -t, --terminate           exit when the data connection is lost
+
+Behaviour
+  --flags not-need-init[,startup-clear|startup-state|startup-none][,disable-auto-shutdown]
+                            start at once, send TPM2_Startup, send no TPM2_Shutdown at the end
+  --locality reject-locality-4[,allow-set-locality]
+  --migration incoming[,release-lock-outgoing]
+                            the state comes by the control channel: take its lock late
+
+Process
+  -d, --daemon              go to the background once ready
+  --pid file=PATH|fd=N      write the process id
+  --log file=PATH|fd=N[,level=N][,prefix=TEXT][,truncate]
+                            where messages go; level 0 is silent, 1 is usual, up to 20
+  -r, --runas USER          change to this user
+  -R, --chroot FOLDER       change the root to this folder first
+  --seccomp action=none|log|kill
+                            what happens on a system call that vtpmd does not need; default kill
+
+Print and exit
+  --print-capabilities      what this program can do, as JSON
+  --print-states            the states in the folder, as JSON
+  --print-info FLAGS        what the TPM is, as JSON (1 specification, 2 attributes, 4 features)
+  --print-profiles          the profiles of the engine, as JSON
+  -h, --help
+
+Not supported yet: --profile, --pcap, backend-uri=file://, TPM 1.2.
+";

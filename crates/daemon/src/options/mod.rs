@@ -1,0 +1,513 @@
+//! The command line of `vtpmd socket`, with swtpm's options and swtpm's meaning.
+//!
+//! It is read by hand: swtpm's own grammar (GNU prefixes, values of comma-separated suboptions, JSON with commas in
+//! them, `fd=` and `path=` in one value) is what VM managers rely on, and no command-line library speaks it.
+
+mod getopt;
+pub(crate) mod help;
+mod suboptions;
+
+use crate::failure::{Failure, failure};
+use getopt::Spec;
+use std::path::PathBuf;
+use suboptions::Suboptions;
+
+/// Where a channel's socket comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Endpoint {
+    /// A Unix socket to create at this path.
+    Path { path: PathBuf, mode: u32, uid: Option<String>, gid: Option<String> },
+    /// A TCP port to listen on.
+    Tcp { port: u16, address: String, interface: Option<String> },
+    /// An open listening socket.
+    Listening(i32),
+    /// An open, connected socket.
+    Connected(i32),
+}
+
+/// The data channel: TPM commands and responses.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct DataChannel {
+    /// Its socket.
+    pub(crate) endpoint: Endpoint,
+    /// Close the connection after every response.
+    pub(crate) disconnect: bool,
+}
+
+/// The control channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ControlChannel {
+    /// Its socket.
+    pub(crate) endpoint: Endpoint,
+    /// Exit when the control connection is lost.
+    pub(crate) terminate: bool,
+}
+
+/// Where a key or passphrase is read from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// A file.
+    File(PathBuf),
+    /// An open descriptor.
+    Descriptor(i32),
+}
+
+/// How a passphrase becomes a key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum PassphraseKdf {
+    /// Slow and salted.
+    Pbkdf2,
+    /// One pass of SHA-512, for passphrases that are random already.
+    Sha512,
+}
+
+/// What the source holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum KeyKind {
+    /// A key in hexadecimal digits.
+    Hex,
+    /// A key as bytes.
+    Binary,
+    /// A passphrase.
+    Passphrase(PassphraseKdf),
+}
+
+/// `--key` and `--migration-key`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct KeyOption {
+    /// Where from.
+    pub(crate) source: Source,
+    /// What it is.
+    pub(crate) kind: KeyKind,
+    /// Bytes that a key must have (by `mode=`).
+    pub(crate) length: usize,
+    /// Unlink the file after reading.
+    pub(crate) remove: bool,
+}
+
+/// `--tpmstate`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct StateOption {
+    /// The folder.
+    pub(crate) dir: PathBuf,
+    /// Permission bits of state files; the umask applies when not given.
+    pub(crate) mode: Option<u32>,
+    /// Take the lock.
+    pub(crate) lock: bool,
+    /// Sync every commit (the default).
+    pub(crate) fsync: bool,
+}
+
+/// `--log`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct LogOption {
+    /// A file to append to, `-` for none.
+    pub(crate) file: Option<PathBuf>,
+    /// An open descriptor.
+    pub(crate) fd: Option<i32>,
+    /// 0 is silent; messages of a deeper level need a higher number.
+    pub(crate) level: u32,
+    /// Text before each line.
+    pub(crate) prefix: Option<String>,
+    /// Empty the file first.
+    pub(crate) truncate: bool,
+}
+
+/// The Startup that the daemon sends by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AutoStartup {
+    /// TPM2_Startup(CLEAR).
+    Clear,
+    /// TPM2_Startup(STATE).
+    State,
+}
+
+/// What the seccomp filter does with a system call that it does not know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SeccompAction {
+    /// No filter.
+    None,
+    /// The kernel logs it.
+    Log,
+    /// The process ends.
+    Kill,
+}
+
+/// Something to print instead of running.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Print {
+    /// The capability list.
+    Capabilities,
+    /// The states in the folder.
+    States,
+    /// The profiles of the engine.
+    Profiles,
+    /// What GET_INFO answers for these flags.
+    Info(u64),
+}
+
+/// Everything from the command line.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Options {
+    /// The data channel.
+    pub(crate) server: Option<DataChannel>,
+    /// The control channel.
+    pub(crate) ctrl: Option<ControlChannel>,
+    /// The state.
+    pub(crate) state: Option<StateOption>,
+    /// The state key.
+    pub(crate) key: Option<KeyOption>,
+    /// The migration key.
+    pub(crate) migration_key: Option<KeyOption>,
+    /// The log.
+    pub(crate) log: Option<LogOption>,
+    /// The pid file.
+    pub(crate) pid: Option<Source>,
+    /// Refuse locality 4 on the control channel.
+    pub(crate) reject_locality_4: bool,
+    /// Accept the SET_LOCALITY command on the data channel.
+    pub(crate) allow_set_locality: bool,
+    /// Change to this user.
+    pub(crate) runas: Option<String>,
+    /// Change the root to this folder.
+    pub(crate) chroot: Option<PathBuf>,
+    /// TPM 2.0 was asked for.
+    pub(crate) tpm2: bool,
+    /// The seccomp filter.
+    pub(crate) seccomp: Option<SeccompAction>,
+    /// Start without CMD_INIT.
+    pub(crate) not_need_init: bool,
+    /// Send Startup at the start.
+    pub(crate) startup: Option<AutoStartup>,
+    /// Send no Shutdown at the end.
+    pub(crate) disable_auto_shutdown: bool,
+    /// The state comes by migration: lock late.
+    pub(crate) incoming: bool,
+    /// Accepted: the lock is released after an outgoing migration either way.
+    pub(crate) release_lock_outgoing: bool,
+    /// Exit when the data connection is lost.
+    pub(crate) terminate: bool,
+    /// Run in the background.
+    pub(crate) daemon: bool,
+    /// The crypto provider, `native` or `rust`.
+    pub(crate) crypto: Option<String>,
+    /// Print and exit.
+    pub(crate) print: Option<Print>,
+    /// `--help`.
+    pub(crate) help: bool,
+}
+
+const fn option(long: &'static str, short: Option<char>, value: bool) -> Spec {
+    Spec { long, short, value }
+}
+
+const TABLE: &[Spec] = &[
+    option("daemon", Some('d'), false),
+    option("help", Some('h'), false),
+    option("port", Some('p'), true),
+    option("fd", Some('f'), true),
+    option("server", None, true),
+    option("runas", Some('r'), true),
+    option("chroot", Some('R'), true),
+    option("terminate", Some('t'), false),
+    option("locality", None, true),
+    option("log", None, true),
+    option("key", None, true),
+    option("migration-key", None, true),
+    option("pid", None, true),
+    option("tpmstate", None, true),
+    option("ctrl", None, true),
+    option("flags", None, true),
+    option("tpm2", None, false),
+    option("seccomp", None, true),
+    option("migration", None, true),
+    option("print-capabilities", None, false),
+    option("print-states", None, false),
+    option("profile", None, true),
+    option("print-profiles", None, false),
+    option("print-info", None, true),
+    option("pcap", None, true),
+    option("crypto", None, true),
+];
+
+fn number(option: &str, text: &str) -> Result<u64, Failure> {
+    let parsed = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
+        Some(hex) => u64::from_str_radix(hex, 16),
+        None => text.parse(),
+    };
+    parsed.map_err(|_| failure!("--{option}: '{text}' is not a number"))
+}
+
+/// `--fd`, `fd=` and `clientfd=` never mean the standard streams.
+fn socket_descriptor(option: &str, fd: i32) -> Result<i32, Failure> {
+    if fd <= 2 { Err(failure!("--{option}: file descriptor {fd} is a standard stream, not a socket")) } else { Ok(fd) }
+}
+
+fn unix_endpoint(s: &mut Suboptions, path: PathBuf) -> Result<Endpoint, Failure> {
+    Ok(Endpoint::Path { path, mode: s.mode("mode")?.unwrap_or(0o770), uid: s.text("uid")?, gid: s.text("gid")? })
+}
+
+fn tcp_endpoint(s: &mut Suboptions, port: u16) -> Result<Endpoint, Failure> {
+    let address = s.text("bindaddr")?.unwrap_or_else(|| "127.0.0.1".to_owned());
+    Ok(Endpoint::Tcp { port, address, interface: s.text("ifname")? })
+}
+
+fn server(text: &str, env_port: Option<&str>) -> Result<DataChannel, Failure> {
+    let mut s = Suboptions::parse("server", text)?;
+    let kind = s.text("type")?.unwrap_or_else(|| "tcp".to_owned());
+    let fd = s.descriptor("fd")?.map(|n| socket_descriptor("server", n)).transpose()?;
+    let disconnect = s.switch("disconnect").unwrap_or(false);
+    let endpoint = match (kind.as_str(), fd) {
+        ("tcp" | "unixio", Some(fd)) => {
+            for name in ["port", "bindaddr", "ifname", "path", "mode", "uid", "gid"] {
+                s.text(name)?;
+            }
+            Endpoint::Connected(fd)
+        }
+        ("unixio", None) => {
+            let path = s.path("path")?.ok_or_else(|| failure!("--server type=unixio needs path= or fd="))?;
+            unix_endpoint(&mut s, path)?
+        }
+        ("tcp", None) => {
+            let port = match (s.port("port")?, env_port) {
+                (Some(port), _) => port,
+                (None, Some(text)) => {
+                    text.parse().map_err(|_| failure!("TPM_PORT='{text}' is not a port number (0 to 65535)"))?
+                }
+                (None, None) => return Err(failure!("--server type=tcp needs port= or fd=")),
+            };
+            tcp_endpoint(&mut s, port)?
+        }
+        (other, _) => return Err(failure!("--server: type '{other}' is unknown; tcp and unixio are known")),
+    };
+    s.finish()?;
+    Ok(DataChannel { endpoint, disconnect })
+}
+
+fn ctrl(text: &str) -> Result<ControlChannel, Failure> {
+    let mut s = Suboptions::parse("ctrl", text)?;
+    let kind = s.text("type")?.ok_or_else(|| failure!("--ctrl needs type=unixio or type=tcp"))?;
+    let fd = s.descriptor("fd")?.map(|n| socket_descriptor("ctrl", n)).transpose()?;
+    let client = s.descriptor("clientfd")?.map(|n| socket_descriptor("ctrl", n)).transpose()?;
+    let terminate = s.switch("terminate").unwrap_or(false);
+    let endpoint = match (kind.as_str(), fd, client) {
+        (_, Some(_), Some(_)) => return Err(failure!("--ctrl: fd= and clientfd= exclude each other")),
+        ("unixio", None, Some(client)) => Endpoint::Connected(client),
+        ("tcp", None, Some(_)) => return Err(failure!("--ctrl: clientfd= is for type=unixio only")),
+        ("unixio" | "tcp", Some(fd), None) => Endpoint::Listening(fd),
+        ("unixio", None, None) => {
+            let path = s.path("path")?.ok_or_else(|| failure!("--ctrl type=unixio needs path=, fd= or clientfd="))?;
+            unix_endpoint(&mut s, path)?
+        }
+        ("tcp", None, None) => {
+            let port = s.port("port")?.ok_or_else(|| failure!("--ctrl type=tcp needs port= or fd="))?;
+            tcp_endpoint(&mut s, port)?
+        }
+        (other, _, _) => return Err(failure!("--ctrl: type '{other}' is unknown; unixio and tcp are known")),
+    };
+    if matches!(endpoint, Endpoint::Listening(_) | Endpoint::Connected(_)) {
+        for name in ["path", "port", "bindaddr", "ifname", "mode", "uid", "gid"] {
+            s.text(name)?;
+        }
+    }
+    s.finish()?;
+    Ok(ControlChannel { endpoint, terminate })
+}
+
+fn key(option: &'static str, text: &str) -> Result<KeyOption, Failure> {
+    let mut s = Suboptions::parse(option, text)?;
+    let sources = (s.path("file")?, s.descriptor("fd")?, s.path("pwdfile")?, s.descriptor("pwdfd")?);
+    let length = match s.text("mode")?.as_deref() {
+        None | Some("aes-cbc" | "aes-128-cbc") => 16,
+        Some("aes-256-cbc") => 32,
+        Some(other) => {
+            return Err(failure!(
+                "--{option}: mode '{other}' is unknown; aes-cbc, aes-128-cbc and aes-256-cbc are known"
+            ));
+        }
+    };
+    let key = match s.text("format")?.as_deref() {
+        None | Some("hex") => KeyKind::Hex,
+        Some("binary") => KeyKind::Binary,
+        Some(other) => return Err(failure!("--{option}: format '{other}' is unknown; hex and binary are known")),
+    };
+    let passphrase = KeyKind::Passphrase(match s.text("kdf")?.as_deref() {
+        None | Some("pbkdf2") => PassphraseKdf::Pbkdf2,
+        Some("sha512") => PassphraseKdf::Sha512,
+        Some(other) => return Err(failure!("--{option}: kdf '{other}' is unknown; pbkdf2 and sha512 are known")),
+    });
+    let remove = s.switch("remove").unwrap_or(false);
+    s.finish()?;
+    let (source, kind) = match sources {
+        (Some(file), None, None, None) => (Source::File(file), key),
+        (None, Some(fd), None, None) => (Source::Descriptor(fd), key),
+        (None, None, Some(file), None) => (Source::File(file), passphrase),
+        (None, None, None, Some(fd)) => (Source::Descriptor(fd), passphrase),
+        _ => return Err(failure!("--{option} needs exactly one of file=, fd=, pwdfile= and pwdfd=")),
+    };
+    Ok(KeyOption { source, kind, length, remove })
+}
+
+fn log(text: &str) -> Result<LogOption, Failure> {
+    let mut s = Suboptions::parse("log", text)?;
+    let option = LogOption {
+        file: s.path("file")?,
+        fd: s.descriptor("fd")?,
+        level: s.number("level")?.unwrap_or(1),
+        prefix: s.text_or_empty("prefix"),
+        truncate: s.switch("truncate").unwrap_or(false),
+    };
+    s.finish()?;
+    if option.file.is_some() && option.fd.is_some() {
+        return Err(failure!("--log: file= and fd= exclude each other"));
+    }
+    Ok(option)
+}
+
+fn pid(text: &str) -> Result<Source, Failure> {
+    let mut s = Suboptions::parse("pid", text)?;
+    let sources = (s.path("file")?, s.descriptor("fd")?);
+    s.finish()?;
+    match sources {
+        (Some(file), None) => Ok(Source::File(file)),
+        (None, Some(fd)) => Ok(Source::Descriptor(fd)),
+        _ => Err(failure!("--pid needs file= or fd=")),
+    }
+}
+
+fn state(text: &str) -> Result<StateOption, Failure> {
+    let mut s = Suboptions::parse("tpmstate", text)?;
+    let dir = match (s.path("dir")?, s.text("backend-uri")?) {
+        (Some(_), Some(_)) => return Err(failure!("--tpmstate: dir= and backend-uri= exclude each other")),
+        (Some(dir), None) => dir,
+        (None, Some(uri)) => match uri.strip_prefix("dir://") {
+            Some(dir) if !dir.is_empty() => PathBuf::from(dir),
+            _ if uri.starts_with("file://") => {
+                return Err(failure!(
+                    "--tpmstate backend-uri=file://: a state in a single file is not supported yet; use dir=FOLDER"
+                ));
+            }
+            _ => return Err(failure!("--tpmstate: backend-uri '{uri}' is unknown; dir://FOLDER is known")),
+        },
+        (None, None) => return Err(failure!("--tpmstate needs dir=FOLDER or backend-uri=dir://FOLDER")),
+    };
+    let option = StateOption {
+        dir,
+        mode: s.mode("mode")?,
+        lock: s.switch("lock").unwrap_or(true),
+        fsync: s.switch("fsync").unwrap_or(true),
+    };
+    if s.switch("backup") == Some(true) {
+        return Err(failure!("--tpmstate: 'backup' is not supported: every commit replaces the state atomically"));
+    }
+    s.finish()?;
+    Ok(option)
+}
+
+impl Options {
+    fn flags(&mut self, text: &str) -> Result<(), Failure> {
+        let mut s = Suboptions::parse("flags", text)?;
+        self.not_need_init = s.switch("not-need-init").unwrap_or(false);
+        self.disable_auto_shutdown = s.switch("disable-auto-shutdown").unwrap_or(false);
+        let [clear, state, deactivated, none] =
+            ["startup-clear", "startup-state", "startup-deactivated", "startup-none"]
+                .map(|name| s.switch(name).unwrap_or(false));
+        if deactivated {
+            return Err(failure!("--flags startup-deactivated is for TPM 1.2, which is not supported yet"));
+        }
+        if u8::from(clear) + u8::from(state) + u8::from(none) > 1 {
+            return Err(failure!("--flags: only one startup-... may be given"));
+        }
+        self.startup = if clear {
+            Some(AutoStartup::Clear)
+        } else if state {
+            Some(AutoStartup::State)
+        } else {
+            None
+        };
+        self.not_need_init |= clear || state || none;
+        s.finish()
+    }
+
+    fn set(&mut self, name: &str, value: &str, env_port: Option<&str>) -> Result<(), Failure> {
+        match name {
+            "daemon" => self.daemon = true,
+            "help" => self.help = true,
+            "port" => {
+                let port = number("port", value)?;
+                let port = u16::try_from(port).map_err(|_| failure!("--port: {port} is beyond 65535"))?;
+                self.server = Some(DataChannel {
+                    endpoint: Endpoint::Tcp { port, address: "127.0.0.1".to_owned(), interface: None },
+                    disconnect: true,
+                });
+            }
+            "fd" => {
+                let fd = value.parse().map_err(|_| failure!("--fd: '{value}' is not a file descriptor number"))?;
+                let endpoint = Endpoint::Connected(socket_descriptor("fd", fd)?);
+                self.server = Some(DataChannel { endpoint, disconnect: false });
+            }
+            "server" => self.server = Some(server(value, env_port)?),
+            "runas" => self.runas = Some(value.to_owned()),
+            "chroot" => self.chroot = Some(PathBuf::from(value)),
+            "terminate" => self.terminate = true,
+            "locality" => {
+                let mut s = Suboptions::parse("locality", value)?;
+                self.reject_locality_4 = s.switch("reject-locality-4").unwrap_or(false);
+                self.allow_set_locality = s.switch("allow-set-locality").unwrap_or(false);
+                s.finish()?;
+            }
+            "log" => self.log = Some(log(value)?),
+            "key" => self.key = Some(key("key", value)?),
+            "migration-key" => self.migration_key = Some(key("migration-key", value)?),
+            "pid" => self.pid = Some(pid(value)?),
+            "tpmstate" => self.state = Some(state(value)?),
+            "ctrl" => self.ctrl = Some(ctrl(value)?),
+            "flags" => self.flags(value)?,
+            "tpm2" => self.tpm2 = true,
+            "seccomp" => {
+                let mut s = Suboptions::parse("seccomp", value)?;
+                self.seccomp = Some(match s.text("action")?.as_deref() {
+                    Some("none") => SeccompAction::None,
+                    Some("log") => SeccompAction::Log,
+                    Some("kill") => SeccompAction::Kill,
+                    _ => return Err(failure!("--seccomp needs action=none, action=log or action=kill")),
+                });
+                s.finish()?;
+            }
+            "migration" => {
+                let mut s = Suboptions::parse("migration", value)?;
+                self.incoming = s.switch("incoming").unwrap_or(false);
+                self.release_lock_outgoing = s.switch("release-lock-outgoing").unwrap_or(false);
+                s.finish()?;
+            }
+            "print-capabilities" => self.print = Some(Print::Capabilities),
+            "print-states" => self.print = Some(Print::States),
+            "print-profiles" => self.print = Some(Print::Profiles),
+            "print-info" => self.print = Some(Print::Info(number("print-info", value)?)),
+            "profile" => return Err(failure!("--profile is not supported yet: the engine has one profile")),
+            "pcap" => return Err(failure!("--pcap is not supported yet")),
+            "crypto" => self.crypto = Some(value.to_owned()),
+            other => return Err(failure!("unknown option '--{other}'; see --help")),
+        }
+        Ok(())
+    }
+
+    /// Reads the words after `socket`. `env` gives environment variables (`TPM_PORT`, `TPM_PATH`).
+    pub(crate) fn parse(args: &[String], env: impl Fn(&str) -> Option<String>) -> Result<Self, Failure> {
+        let mut options = Self::default();
+        let env_port = env("TPM_PORT");
+        for found in getopt::parse(TABLE, args)? {
+            options.set(found.long, &found.value, env_port.as_deref())?;
+        }
+        if let (None, Some(dir)) = (&options.state, env("TPM_PATH").filter(|d| !d.is_empty())) {
+            options.state = Some(StateOption { dir: PathBuf::from(dir), mode: None, lock: true, fsync: true });
+        }
+        if matches!(&options.server, Some(DataChannel { endpoint: Endpoint::Connected(_), .. })) {
+            options.terminate = true;
+        }
+        Ok(options)
+    }
+}
+
+#[cfg(test)]
+mod tests;

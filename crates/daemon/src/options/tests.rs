@@ -1,0 +1,97 @@
+use super::*;
+
+fn parse(words: &[&str]) -> Result<Options, Failure> {
+    let words: Vec<String> = words.iter().map(|w| (*w).to_owned()).collect();
+    Options::parse(&words, |_| None)
+}
+
+#[test]
+fn the_line_that_libvirt_runs() {
+    let o = parse(&[
+        "--ctrl",
+        "type=unixio,path=/run/x.sock,mode=0600",
+        "--tpmstate",
+        "dir=/var/lib/x/tpm2,mode=0600,lock",
+        "--log",
+        "file=/var/log/x.log,level=3",
+        "--terminate",
+        "--tpm2",
+        "--key",
+        "pwdfd=24,mode=aes-256-cbc",
+        "--migration-key",
+        "pwdfd=25,mode=aes-256-cbc",
+        "--migration",
+        "release-lock-outgoing,incoming",
+    ])
+    .unwrap();
+    let endpoint = Endpoint::Path { path: "/run/x.sock".into(), mode: 0o600, uid: None, gid: None };
+    assert_eq!(o.ctrl, Some(ControlChannel { endpoint, terminate: false }));
+    let state = StateOption { dir: "/var/lib/x/tpm2".into(), mode: Some(0o600), lock: true, fsync: true };
+    assert_eq!(o.state, Some(state));
+    assert!(o.terminate && o.tpm2 && o.incoming && o.release_lock_outgoing);
+    let kind = KeyKind::Passphrase(PassphraseKdf::Pbkdf2);
+    assert_eq!(o.key, Some(KeyOption { source: Source::Descriptor(24), kind, length: 32, remove: false }));
+    assert_eq!(o.migration_key.unwrap().source, Source::Descriptor(25));
+    assert_eq!(o.log.unwrap().level, 3);
+}
+
+#[test]
+fn startup_flags_imply_no_init() {
+    let o = parse(&["--flags=startup-clear,disable-auto-shutdown"]).unwrap();
+    assert!(o.not_need_init && o.disable_auto_shutdown);
+    assert_eq!(o.startup, Some(AutoStartup::Clear));
+    assert!(parse(&["--flags=startup-clear,startup-state"]).is_err());
+    let last_wins = parse(&["--flags=startup-clear", "--flags", "not-need-init"]).unwrap();
+    assert_eq!((last_wins.not_need_init, last_wins.startup), (true, None));
+}
+
+#[test]
+fn port_closes_after_each_response_and_fd_ends_the_process() {
+    let o = parse(&["-p", "2321"]).unwrap().server.unwrap();
+    assert!(o.disconnect);
+    assert!(matches!(o.endpoint, Endpoint::Tcp { port: 2321, .. }));
+    let o = parse(&["--server", "type=tcp,fd=5"]).unwrap();
+    assert!(o.terminate);
+    assert!(parse(&["--fd", "1"]).is_err());
+}
+
+#[test]
+fn the_environment_gives_defaults() {
+    let env = |name: &str| match name {
+        "TPM_PORT" => Some("7000".to_owned()),
+        "TPM_PATH" => Some("/state".to_owned()),
+        _ => None,
+    };
+    let o = Options::parse(&["--server".to_owned(), "type=tcp,disconnect".to_owned()], env).unwrap();
+    assert!(matches!(o.server.unwrap().endpoint, Endpoint::Tcp { port: 7000, .. }));
+    assert_eq!(o.state.unwrap().dir, PathBuf::from("/state"));
+}
+
+#[test]
+fn what_is_not_supported_is_refused_in_words() {
+    for (words, part) in [
+        (&["--profile", "name=null"][..], "not supported"),
+        (&["--pcap", "file=x"], "not supported"),
+        (&["--tpmstate", "backend-uri=file:///x"], "not supported"),
+        (&["--tpmstate", "dir=/x,backup"], "not supported"),
+        (&["--flags", "startup-deactivated"], "TPM 1.2"),
+        (&["--ctrl", "type=unixio,path=/x,strange"], "Unknown option"),
+        (&["--ctrl", "path=/x"], "type="),
+        (&["--ctrl", "type=unixio,fd=4,clientfd=5"], "exclude"),
+        (&["--server", "type=unixio"], "path="),
+        (&["--server", "type=tcp"], "port="),
+        (&["--key", "file=a,fd=3"], "exactly one"),
+        (&["--key", "file=a,mode=des"], "mode"),
+        (&["--print-info", "zz"], "number"),
+    ] {
+        let error = parse(words).unwrap_err();
+        assert!(error.0.contains(part), "{words:?}: {error}");
+    }
+}
+
+#[test]
+fn every_option_of_the_table_is_in_the_help() {
+    for spec in TABLE.iter().filter(|s| s.long != "crypto") {
+        assert!(help::SOCKET.contains(&format!("--{}", spec.long)), "--{}", spec.long);
+    }
+}

@@ -1,0 +1,174 @@
+//! What the control thread and the data threads share: the TPM behind one lock, and beside it the few values that
+//! must be readable and settable while a long command holds that lock.
+
+use crate::log::say;
+use crate::tpm::Tpm;
+use rustix::event::{EventfdFlags, eventfd};
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+/// TPM2_CC_SET_LOCALITY of the kernel's vTPM proxy driver.
+const SET_LOCALITY: [u8; 4] = [0x20, 0x00, 0x10, 0x00];
+const TPM_RC_LOCALITY: [u8; 10] = [0x80, 0x01, 0, 0, 0, 10, 0, 0, 0x09, 0x07];
+const TPM_RC_SUCCESS: [u8; 10] = [0x80, 0x01, 0, 0, 0, 10, 0, 0, 0, 0];
+
+/// Shared by all threads of the process.
+pub(crate) struct Shared {
+    tpm: Mutex<Tpm>,
+    cancel: Arc<AtomicBool>,
+    executing: AtomicBool,
+    running: AtomicBool,
+    established: AtomicBool,
+    locality: AtomicU8,
+    reject_locality_4: bool,
+    allow_set_locality: bool,
+    /// The one data client; extra connections wait.
+    data_client: Mutex<bool>,
+    data_free: Condvar,
+    /// Wakes the control thread to end the process.
+    ending: OwnedFd,
+    failed: AtomicBool,
+}
+
+/// Writes `answer` to `response` and returns its length.
+fn put(response: &mut [u8], answer: &[u8]) -> usize {
+    for (to, from) in response.iter_mut().zip(answer) {
+        *to = *from;
+    }
+    answer.len().min(response.len())
+}
+
+impl Shared {
+    /// Around a TPM that was made with the same `cancel` flag.
+    pub(crate) fn new(
+        tpm: Tpm,
+        cancel: Arc<AtomicBool>,
+        reject_locality_4: bool,
+        allow_set_locality: bool,
+    ) -> rustix::io::Result<Self> {
+        let shared = Self {
+            cancel,
+            executing: AtomicBool::new(false),
+            running: AtomicBool::new(false),
+            established: AtomicBool::new(false),
+            locality: AtomicU8::new(0),
+            reject_locality_4,
+            allow_set_locality,
+            data_client: Mutex::new(false),
+            data_free: Condvar::new(),
+            ending: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
+            failed: AtomicBool::new(false),
+            tpm: Mutex::new(tpm),
+        };
+        shared.publish(&shared.tpm());
+        Ok(shared)
+    }
+
+    /// The TPM; waits for a running command.
+    pub(crate) fn tpm(&self) -> MutexGuard<'_, Tpm> {
+        self.tpm.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The TPM for a power change: a running command is told to stop first.
+    pub(crate) fn interrupt(&self) -> MutexGuard<'_, Tpm> {
+        self.cancel();
+        self.tpm()
+    }
+
+    /// CANCEL_TPM_CMD: the running command, if any, ends with TPM_RC_CANCELED.
+    pub(crate) fn cancel(&self) {
+        if self.executing.load(Ordering::SeqCst) {
+            self.cancel.store(true, Ordering::SeqCst);
+        }
+    }
+
+    /// Makes the values that are read without the lock those of `tpm`.
+    pub(crate) fn publish(&self, tpm: &Tpm) {
+        self.running.store(tpm.is_running(), Ordering::SeqCst);
+        self.established.store(tpm.established(), Ordering::SeqCst);
+    }
+
+    /// True between INIT and STOP.
+    pub(crate) fn is_running(&self) -> bool {
+        self.running.load(Ordering::SeqCst)
+    }
+
+    /// The tpmEstablished bit.
+    pub(crate) fn established(&self) -> bool {
+        self.established.load(Ordering::SeqCst)
+    }
+
+    /// Sets the locality of the next commands; false if it is refused.
+    pub(crate) fn set_locality(&self, locality: u8) -> bool {
+        let allowed = locality <= 4 && !(locality == 4 && self.reject_locality_4);
+        if allowed {
+            self.locality.store(locality, Ordering::SeqCst);
+        }
+        allowed
+    }
+
+    /// Runs one command from the data channel; `locality` is that of a TCG prefix. Returns the length of the answer, or
+    /// nothing if the process must end because the storage is in other hands.
+    pub(crate) fn execute(&self, locality: Option<u8>, command: &[u8], response: &mut [u8]) -> Option<usize> {
+        if let Some(locality) = locality {
+            let extended = locality >= 32;
+            if extended {
+                self.locality.store(locality, Ordering::SeqCst);
+            } else if !self.set_locality(locality) {
+                return Some(put(response, &TPM_RC_LOCALITY));
+            }
+        }
+        if self.allow_set_locality && command.get(6..10) == Some(&SET_LOCALITY) && self.is_running() {
+            let accepted = command.len() == 11 && command.last().is_some_and(|l| self.set_locality(*l));
+            return Some(put(response, if accepted { &TPM_RC_SUCCESS } else { &TPM_RC_LOCALITY }));
+        }
+        let mut tpm = self.tpm();
+        if let Err(refused) = tpm.relock() {
+            say!("{}", refused.why);
+            return None;
+        }
+        self.cancel.store(false, Ordering::SeqCst);
+        self.executing.store(true, Ordering::SeqCst);
+        let length = tpm.execute(self.locality.load(Ordering::SeqCst), command, response);
+        self.executing.store(false, Ordering::SeqCst);
+        self.established.store(tpm.established(), Ordering::SeqCst);
+        Some(length)
+    }
+
+    /// Becomes the data client if there is none.
+    pub(crate) fn try_data_client(&self) -> bool {
+        let mut busy = self.data_client.lock().unwrap_or_else(PoisonError::into_inner);
+        !core::mem::replace(&mut *busy, true)
+    }
+
+    /// Waits until there is no data client, and becomes it.
+    pub(crate) fn wait_data_client(&self) {
+        let busy = self.data_client.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut busy = self.data_free.wait_while(busy, |busy| *busy).unwrap_or_else(PoisonError::into_inner);
+        *busy = true;
+    }
+
+    /// The data client is gone.
+    pub(crate) fn leave_data_client(&self) {
+        *self.data_client.lock().unwrap_or_else(PoisonError::into_inner) = false;
+        self.data_free.notify_one();
+    }
+
+    /// Asks the control thread to end the process.
+    pub(crate) fn end(&self, failed: bool) {
+        self.failed.fetch_or(failed, Ordering::SeqCst);
+        // The counter can only be full if the control thread was woken already.
+        let _ = rustix::io::write(&self.ending, &1_u64.to_le_bytes());
+    }
+
+    /// Readable once [`Shared::end`] was called.
+    pub(crate) fn ending(&self) -> BorrowedFd<'_> {
+        self.ending.as_fd()
+    }
+
+    /// True if the end is because of a failure.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failed.load(Ordering::SeqCst)
+    }
+}

@@ -1,0 +1,505 @@
+//! One TPM with its storage: power, commands, and the state that comes and goes by the control channel.
+
+use crate::instance::{BUFFER_SIZE, Maker};
+use crate::log::{say, trace};
+use crate::options::AutoStartup;
+use crate::seal::envelope::{self, MAX_ENVELOPE};
+use crate::seal::{Kind, Layer, SealFault, SealKey};
+use crate::store::{StateStore, StoreFault};
+use sealwright_core::{Engine, Platform, PlatformFault};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+use zeroize::Zeroizing;
+
+/// Result codes of the control channel (TPM 1.2 numbers, whatever the TPM).
+pub(crate) mod result {
+    /// Done.
+    pub(crate) const SUCCESS: u32 = 0;
+    /// Short or malformed request, or a blob that cannot be read.
+    pub(crate) const BAD_PARAMETER: u32 = 3;
+    /// Failed.
+    pub(crate) const FAIL: u32 = 9;
+    /// Unknown command, or not in this state of the TPM.
+    pub(crate) const BAD_ORDINAL: u32 = 0xa;
+    /// A blob needs a key that was not given.
+    pub(crate) const KEY_NOT_FOUND: u32 = 0xd;
+    /// Input or output failed; the lock is held by another process.
+    pub(crate) const IO_ERROR: u32 = 0x1f;
+    /// The seal of a blob does not open.
+    pub(crate) const DECRYPT_ERROR: u32 = 0x21;
+    /// A locality that does not exist or is refused.
+    pub(crate) const BAD_LOCALITY: u32 = 0x3d;
+    /// No such blob.
+    pub(crate) const RETRY: u32 = 0x800;
+}
+
+/// The largest blob that SET_STATEBLOB takes.
+pub(crate) const MAX_BLOB: usize = 512 * 1024;
+/// Attempts, 10 ms apart, to get back a lock that was released for a migration.
+const LOCK_RETRIES: u32 = 300;
+/// The answer to any command while no TPM runs: TPM_RC_FAILURE.
+const NOT_RUNNING: [u8; 10] = [0x80, 0x01, 0, 0, 0, 10, 0, 0, 0x01, 0x01];
+const TPM_RC_INITIALIZE: u32 = 0x100;
+/// Room that every response buffer has.
+pub(crate) const MAX_RESPONSE: usize = 8192;
+
+/// Why something was refused: the control channel's code, and words for the log.
+#[derive(Debug)]
+pub(crate) struct Refused {
+    pub(crate) code: u32,
+    pub(crate) why: String,
+}
+
+impl Refused {
+    fn new(code: u32, why: impl Into<String>) -> Self {
+        Self { code, why: why.into() }
+    }
+    fn seal(what: &str, fault: SealFault) -> Self {
+        let code = match fault {
+            SealFault::KeyMissing => result::KEY_NOT_FOUND,
+            SealFault::WrongKey => result::DECRYPT_ERROR,
+            _ => result::BAD_PARAMETER,
+        };
+        Self::new(code, format!("{what} was refused: {fault}"))
+    }
+}
+
+impl From<StoreFault> for Refused {
+    fn from(fault: StoreFault) -> Self {
+        let code = if matches!(fault, StoreFault::Locked(_)) { result::IO_ERROR } else { result::FAIL };
+        Self::new(code, fault.to_string())
+    }
+}
+
+/// What the daemon gives to the engine: entropy, a clock, and a store that seals.
+pub(crate) struct Host {
+    store: Box<dyn StateStore>,
+    key: Option<SealKey>,
+    started: Instant,
+    cancel: Arc<AtomicBool>,
+}
+
+impl Host {
+    fn save(&mut self, kind: Kind, state: &[u8]) -> Result<(), Refused> {
+        let sealed = match &mut self.key {
+            Some(key) => envelope::seal(kind, Layer::State, key, state),
+            None => envelope::wrap_plain(kind, state),
+        };
+        let sealed = sealed.map_err(|f| Refused::new(result::FAIL, format!("cannot seal the state: {f}")))?;
+        Ok(self.store.store(kind, &sealed)?)
+    }
+
+    fn load(&mut self, kind: Kind) -> Result<Option<Zeroizing<Vec<u8>>>, Refused> {
+        let Some(bytes) = self.store.load(kind)? else { return Ok(None) };
+        let what = match kind {
+            Kind::Permanent => "the stored TPM state",
+            Kind::Volatile => "the stored volatile TPM state",
+        };
+        let opened = envelope::layer(&bytes).and_then(|layer| match (layer, &mut self.key) {
+            (Layer::Digest, Some(_)) => Err(SealFault::NotSealed),
+            (Layer::Migration, _) => Err(SealFault::NotAState),
+            (_, key) => envelope::open(kind, key.as_mut(), &bytes),
+        });
+        opened.map(Some).map_err(|f| Refused::new(result::FAIL, format!("{what} was refused: {f}")))
+    }
+}
+
+impl Platform for Host {
+    fn entropy(&mut self, out: &mut [u8]) -> Result<(), PlatformFault> {
+        crate::random::fill(out).map_err(|_| PlatformFault::Entropy)
+    }
+    fn now(&mut self) -> u64 {
+        u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
+    }
+    fn commit(&mut self, state: &[u8]) -> Result<(), PlatformFault> {
+        self.save(Kind::Permanent, state).map_err(|refused| {
+            say!("the TPM state could not be stored: {}", refused.why);
+            PlatformFault::Unavailable
+        })
+    }
+    fn cancelled(&mut self) -> bool {
+        self.cancel.load(Ordering::Relaxed)
+    }
+}
+
+/// A platform for trying a state out: nothing it commits is kept.
+struct Trial<'a>(&'a mut Host);
+
+impl Platform for Trial<'_> {
+    fn entropy(&mut self, out: &mut [u8]) -> Result<(), PlatformFault> {
+        self.0.entropy(out)
+    }
+    fn now(&mut self) -> u64 {
+        self.0.now()
+    }
+    fn commit(&mut self, _: &[u8]) -> Result<(), PlatformFault> {
+        Ok(())
+    }
+}
+
+/// How the TPM behaves, from the command line.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Manners {
+    /// Send no TPM2_Shutdown at the end.
+    pub(crate) disable_auto_shutdown: bool,
+    /// The state comes by migration: its lock may still be held by the source.
+    pub(crate) incoming: bool,
+}
+
+/// A TPM, running or not.
+pub(crate) struct Tpm {
+    maker: Box<dyn Maker>,
+    engine: Option<Box<dyn Engine + Send>>,
+    host: Host,
+    migration_key: Option<SealKey>,
+    manners: Manners,
+    received_permanent: Option<Zeroizing<Vec<u8>>>,
+    received_volatile: Option<Zeroizing<Vec<u8>>>,
+    /// The size that SET_BUFFERSIZE asked for, 0 if none.
+    wanted_buffer: u32,
+    buffer: (u32, u32, u32),
+    /// The lock was released for a migration and must be taken again before the next write.
+    released: bool,
+}
+
+impl Tpm {
+    /// A TPM that is switched off.
+    pub(crate) fn new(
+        maker: Box<dyn Maker>,
+        store: Box<dyn StateStore>,
+        key: Option<SealKey>,
+        migration_key: Option<SealKey>,
+        manners: Manners,
+        cancel: Arc<AtomicBool>,
+    ) -> Self {
+        Self {
+            maker,
+            engine: None,
+            host: Host { store, key, started: Instant::now(), cancel },
+            migration_key,
+            manners,
+            received_permanent: None,
+            received_volatile: None,
+            wanted_buffer: 0,
+            buffer: BUFFER_SIZE,
+            released: false,
+        }
+    }
+
+    /// True between INIT and STOP.
+    pub(crate) fn is_running(&self) -> bool {
+        self.engine.is_some()
+    }
+
+    /// GET_CONFIG: (a state key is set, a migration key is set).
+    pub(crate) fn has_keys(&self) -> (bool, bool) {
+        (self.host.key.is_some(), self.migration_key.is_some())
+    }
+
+    /// Wipes all keys and state from memory; the TPM is of no use afterwards.
+    pub(crate) fn wipe(&mut self) {
+        self.engine = None;
+        self.host.key = None;
+        self.migration_key = None;
+        self.received_permanent = None;
+        self.received_volatile = None;
+    }
+
+    /// Reads the stored state without starting it, to refuse a bad one while somebody watches.
+    pub(crate) fn check_stored(&mut self) -> Result<(), Refused> {
+        match self.host.load(Kind::Permanent)? {
+            Some(bytes) => self.restore("the stored TPM state", &bytes).map(|_| ()),
+            None if self.host.store.load(Kind::Volatile)?.is_some() => Err(Self::orphan()),
+            None => Ok(()),
+        }
+    }
+
+    fn orphan() -> Refused {
+        Refused::new(
+            result::FAIL,
+            "there is a volatile TPM state but the permanent state that it belongs to is missing; restore it from a \
+             backup, or remove the volatile state to start a new TPM",
+        )
+    }
+
+    fn restore(&self, what: &str, bytes: &[u8]) -> Result<Box<dyn Engine + Send>, Refused> {
+        let restored = self.maker.restore(bytes);
+        restored.map_err(|f| Refused::new(result::BAD_PARAMETER, format!("{what} was refused: {f}")))
+    }
+
+    /// Takes the lock of the storage, trying again `retries` times, 10 ms apart.
+    pub(crate) fn lock_storage(&mut self, retries: u32) -> Result<(), Refused> {
+        let mut left = retries.min(60_000);
+        loop {
+            match self.host.store.lock() {
+                Ok(()) => {
+                    self.released = false;
+                    return Ok(());
+                }
+                Err(StoreFault::Locked(_)) if left > 0 => left = left.saturating_sub(1),
+                Err(fault) => return Err(fault.into()),
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    /// Takes the lock back if it was released for a migration.
+    pub(crate) fn relock(&mut self) -> Result<(), Refused> {
+        if self.released { self.lock_storage(LOCK_RETRIES) } else { Ok(()) }
+    }
+
+    /// After the last blob of an outgoing migration: the destination may lock now.
+    fn release(&mut self) {
+        self.host.store.unlock();
+        self.released = !self.host.store.is_locked();
+    }
+
+    /// INIT: power on, with the received state, else the stored one, else a new TPM.
+    pub(crate) fn init(&mut self, delete_volatile: bool) -> Result<(), Refused> {
+        self.stop();
+        let received_permanent = self.received_permanent.take();
+        let received_volatile = self.received_volatile.take();
+        self.lock_storage(if self.manners.incoming || self.released { LOCK_RETRIES } else { 0 })?;
+        let was_received = received_permanent.is_some();
+        let permanent = match received_permanent {
+            Some(bytes) => Some(bytes),
+            None => self.host.load(Kind::Permanent)?,
+        };
+        // A stored volatile state belongs to the stored permanent one, not to one that was just received.
+        let volatile = match received_volatile {
+            Some(bytes) => Some(bytes),
+            None if was_received => None,
+            None => self.host.load(Kind::Volatile)?,
+        };
+        let mut engine = match (&permanent, &volatile) {
+            (Some(bytes), _) => self.restore("the TPM state", bytes)?,
+            (None, Some(_)) => return Err(Self::orphan()),
+            (None, None) => {
+                say!("there is no TPM state yet: making a new TPM");
+                let made = self.maker.manufacture(&mut self.host);
+                made.map_err(|_| Refused::new(result::FAIL, "a new TPM could not be made; see above"))?
+            }
+        };
+        if self.wanted_buffer != 0 {
+            engine.set_buffer_size(self.wanted_buffer);
+        }
+        if let (true, Some(bytes)) = (was_received, &permanent) {
+            self.host.save(Kind::Permanent, bytes)?;
+            self.host.store.delete(Kind::Volatile)?;
+        }
+        match &volatile {
+            Some(bytes) => engine
+                .resume(&mut self.host, bytes)
+                .map_err(|f| Refused::new(result::BAD_PARAMETER, format!("the volatile TPM state was refused: {f}")))?,
+            None => engine.power_on(&mut self.host),
+        }
+        if delete_volatile {
+            self.host.store.delete(Kind::Volatile)?;
+        }
+        self.buffer = engine.buffer_size();
+        self.engine = Some(engine);
+        trace!(1, "the TPM is on{}", if volatile.is_some() { ", continued from its volatile state" } else { "" });
+        Ok(())
+    }
+
+    /// Sends TPM2_Startup as `--flags startup-...` asks; returns the response code.
+    pub(crate) fn startup(&mut self, kind: AutoStartup) -> u32 {
+        self.simple_command(0x144, matches!(kind, AutoStartup::State))
+    }
+
+    /// TPM2_Startup or TPM2_Shutdown of type CLEAR or STATE.
+    fn simple_command(&mut self, code: u16, state: bool) -> u32 {
+        let [c0, c1] = code.to_be_bytes();
+        let command = [0x80, 0x01, 0, 0, 0, 12, 0, 0, c0, c1, 0, u8::from(state)];
+        let mut response = vec![0; MAX_RESPONSE];
+        let length = self.execute(0, &command, &mut response);
+        response.get(6..10.min(length)).and_then(|rc| rc.try_into().ok()).map_or(result::FAIL, u32::from_be_bytes)
+    }
+
+    /// STOP: power off. A guest that did not shut its TPM down gets that done, so that it is not taken for an attack.
+    pub(crate) fn stop(&mut self) {
+        let orderly = self.engine.as_ref().is_none_or(|e| e.is_orderly());
+        if !orderly && !self.manners.disable_auto_shutdown {
+            self.host.cancel.store(false, Ordering::Relaxed);
+            let relocked = self.relock();
+            if let Err(refused) = relocked {
+                say!("no TPM2_Shutdown was sent: {}", refused.why);
+            } else if ![0, TPM_RC_INITIALIZE].contains(&self.simple_command(0x145, true)) {
+                self.simple_command(0x145, false);
+            }
+        }
+        self.engine = None;
+    }
+
+    /// Runs one command and writes the answer; returns its length.
+    pub(crate) fn execute(&mut self, locality: u8, command: &[u8], response: &mut [u8]) -> usize {
+        match &mut self.engine {
+            Some(engine) => engine.execute(&mut self.host, locality, command, response).min(response.len()),
+            None => {
+                for (to, from) in response.iter_mut().zip(NOT_RUNNING) {
+                    *to = from;
+                }
+                NOT_RUNNING.len()
+            }
+        }
+    }
+
+    /// The tpmEstablished bit; false while off.
+    pub(crate) fn established(&self) -> bool {
+        self.engine.as_ref().is_some_and(|e| e.established())
+    }
+
+    /// RESET_TPMESTABLISHED at this locality.
+    pub(crate) fn reset_established(&mut self, locality: u8) -> u32 {
+        match &mut self.engine {
+            Some(engine) => {
+                if engine.reset_established(locality) {
+                    result::SUCCESS
+                } else {
+                    result::BAD_LOCALITY
+                }
+            }
+            None => result::BAD_ORDINAL,
+        }
+    }
+
+    /// The hash sequence of TIS: HASH_START.
+    pub(crate) fn hash_start(&mut self) {
+        if let Some(engine) = &mut self.engine {
+            engine.hash_start(&mut self.host);
+        }
+    }
+
+    /// HASH_DATA.
+    pub(crate) fn hash_data(&mut self, data: &[u8]) {
+        if let Some(engine) = &mut self.engine {
+            engine.hash_data(&mut self.host, data);
+        }
+    }
+
+    /// HASH_END.
+    pub(crate) fn hash_end(&mut self) {
+        if let Some(engine) = &mut self.engine {
+            engine.hash_end(&mut self.host);
+        }
+    }
+
+    /// SET_BUFFERSIZE: (current, minimum, maximum); 0 asks only.
+    pub(crate) fn buffer_size(&mut self, wanted: u32) -> (u32, u32, u32) {
+        let (_, min, max) = self.buffer;
+        if wanted != 0 && !self.is_running() {
+            self.wanted_buffer = wanted.clamp(min, max);
+            self.buffer.0 = self.wanted_buffer;
+        }
+        self.buffer
+    }
+
+    /// STORE_VOLATILE: writes the volatile state to the store.
+    pub(crate) fn store_volatile(&mut self) -> Result<(), Refused> {
+        self.relock()?;
+        let Some(engine) = &mut self.engine else {
+            return Err(Refused::new(result::BAD_ORDINAL, "the TPM is off"));
+        };
+        let state = Zeroizing::new(engine.save_volatile(&mut self.host));
+        self.host.save(Kind::Volatile, &state)
+    }
+
+    /// GET_STATEBLOB: the blob, and whether it is still sealed with the state key.
+    pub(crate) fn state_blob(&mut self, blob_type: u32, decrypted: bool) -> Result<(Vec<u8>, bool), Refused> {
+        let Some(engine) = &mut self.engine else {
+            return Err(Refused::new(result::BAD_ORDINAL, "the TPM is off"));
+        };
+        let (kind, state) = match blob_type {
+            1 => (Kind::Permanent, Zeroizing::new(engine.save_permanent())),
+            2 => (Kind::Volatile, Zeroizing::new(engine.save_volatile(&mut self.host))),
+            3 => {
+                self.release();
+                return Err(Refused::new(result::RETRY, "a TPM 2.0 has no savestate blob"));
+            }
+            other => return Err(Refused::new(result::FAIL, format!("there is no blob of type {other}"))),
+        };
+        if kind == Kind::Volatile && self.host.store.is_locked() {
+            // As in swtpm: whoever fetches the volatile state takes it along.
+            self.host.store.delete(Kind::Volatile)?;
+        }
+        let failed = |f: SealFault| Refused::new(result::FAIL, format!("cannot seal a state blob: {f}"));
+        let (inner, sealed) = match &mut self.host.key {
+            Some(key) if !decrypted => (envelope::seal(kind, Layer::State, key, &state).map_err(failed)?, true),
+            _ => (envelope::wrap_plain(kind, &state).map_err(failed)?, false),
+        };
+        let inner = Zeroizing::new(inner);
+        let blob = match &mut self.migration_key {
+            Some(key) => envelope::seal(kind, Layer::Migration, key, &inner).map_err(failed)?,
+            None => inner.to_vec(),
+        };
+        Ok((blob, sealed))
+    }
+
+    fn open_blob(&mut self, kind: Kind, blob: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealFault> {
+        if blob.len() > MAX_ENVELOPE {
+            return Err(SealFault::Damaged);
+        }
+        let unwrapped;
+        let mut inner = blob;
+        if envelope::layer(blob)? == Layer::Migration {
+            unwrapped = envelope::open(kind, self.migration_key.as_mut(), blob)?;
+            inner = &unwrapped;
+        }
+        match envelope::layer(inner)? {
+            Layer::Migration => Err(SealFault::Damaged),
+            Layer::Digest | Layer::State => envelope::open(kind, self.host.key.as_mut(), inner),
+        }
+    }
+
+    fn try_blob(&mut self, blob_type: u32, blob: &[u8]) -> Result<(), Refused> {
+        match blob_type {
+            1 => {
+                let state =
+                    self.open_blob(Kind::Permanent, blob).map_err(|f| Refused::seal("the permanent blob", f))?;
+                self.restore("the permanent blob", &state)?;
+                self.received_permanent = Some(state);
+                self.received_volatile = None;
+                Ok(())
+            }
+            2 => {
+                let state = self.open_blob(Kind::Volatile, blob).map_err(|f| Refused::seal("the volatile blob", f))?;
+                let stored;
+                let permanent = match &self.received_permanent {
+                    Some(bytes) => bytes,
+                    None => {
+                        stored = self.host.load(Kind::Permanent)?.ok_or_else(|| {
+                            Refused::new(result::RETRY, "the volatile blob came before the permanent one")
+                        })?;
+                        &stored
+                    }
+                };
+                let mut trial = self.restore("the permanent state", permanent)?;
+                trial
+                    .resume(&mut Trial(&mut self.host), &state)
+                    .map_err(|f| Refused::new(result::BAD_PARAMETER, format!("the volatile blob was refused: {f}")))?;
+                self.received_volatile = Some(state);
+                Ok(())
+            }
+            3 => Err(Refused::new(result::BAD_PARAMETER, "a TPM 2.0 has no savestate blob")),
+            other => Err(Refused::new(result::BAD_PARAMETER, format!("there is no blob of type {other}"))),
+        }
+    }
+
+    /// SET_STATEBLOB, while the TPM is off. A bad blob drops what was received before; an empty one is nothing.
+    pub(crate) fn set_state_blob(&mut self, blob_type: u32, blob: &[u8]) -> Result<(), Refused> {
+        if self.is_running() {
+            return Err(Refused::new(result::BAD_ORDINAL, "the TPM is on"));
+        }
+        self.lock_storage(LOCK_RETRIES)?;
+        let tried = self.try_blob(blob_type, blob);
+        if tried.is_err() {
+            self.received_permanent = None;
+            self.received_volatile = None;
+        }
+        tried
+    }
+}
+
+#[cfg(test)]
+mod tests;
