@@ -1,8 +1,9 @@
 //! Objects: keys and sealed data, and what is loaded of them (Part 1, 25 to 27).
 
+mod encoding;
 mod slots;
 
-pub(crate) use slots::Slot;
+pub(crate) use slots::{Sequence, SequenceKind, Slot};
 
 use crate::structures::{HashAlg, Name, ObjectAttributes, Public, Sensitive};
 use alloc::sync::Arc;

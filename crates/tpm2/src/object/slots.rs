@@ -78,8 +78,7 @@ impl Tpm<'_> {
     /// Puts something into a free slot and returns its handle; TPM_RC_OBJECT_MEMORY if there is none.
     pub(crate) fn insert_slot(&mut self, slot: Slot) -> Result<u32, Fault> {
         let objects = &mut self.state.volatile.objects;
-        let (index, free) =
-            objects.iter_mut().enumerate().find(|(_, s)| s.is_none()).ok_or(Fault::OBJECT_MEMORY)?;
+        let (index, free) = objects.iter_mut().enumerate().find(|(_, s)| s.is_none()).ok_or(Fault::OBJECT_MEMORY)?;
         *free = Some(slot);
         u32::try_from(index).map(|i| rh::TRANSIENT_FIRST | i).map_err(|_| Fault::OBJECT_MEMORY)
     }
