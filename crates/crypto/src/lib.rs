@@ -7,6 +7,7 @@
 
 extern crate alloc;
 
+pub mod drbg;
 pub mod ecc;
 pub mod hash;
 pub mod kdf;

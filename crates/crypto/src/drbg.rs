@@ -1,0 +1,157 @@
+//! CTR_DRBG with AES-256 (SP 800-90A), with the derivation function that libtpms uses.
+//!
+//! The derivation function is not the standard's: the chaining of its three blocks and the place of its lengths differ,
+//! and primary keys depend on them.
+
+use crate::Random;
+use aes::Aes256;
+use aes::cipher::{Array, BlockCipherEncrypt, KeyInit};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+
+/// Size of the state: a key of 32 bytes and a counter block of 16.
+pub const STATE: usize = 48;
+const KEY: usize = 32;
+const BLOCK: usize = 16;
+
+/// A deterministic generator of random bits, wiped when dropped.
+#[derive(Clone, Zeroize, ZeroizeOnDrop)]
+pub struct Drbg {
+    state: [u8; STATE],
+}
+
+impl core::fmt::Debug for Drbg {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        f.write_str("Drbg")
+    }
+}
+
+impl Drbg {
+    /// Starts from nothing but the concatenated `parts`.
+    pub fn instantiate(parts: &[&[u8]]) -> Self {
+        let mut drbg = Self { state: [0; STATE] };
+        drbg.reseed(parts);
+        drbg
+    }
+
+    /// Mixes in the concatenated `parts`.
+    pub fn reseed(&mut self, parts: &[&[u8]]) {
+        let seed = derive(parts);
+        self.update(&seed);
+    }
+
+    /// The state, to be kept as secret as what was and will be generated.
+    pub fn export(&self) -> Zeroizing<[u8; STATE]> {
+        Zeroizing::new(self.state)
+    }
+
+    /// Continues from an exported state; `None` if the size is wrong.
+    pub fn import(state: &[u8]) -> Option<Self> {
+        state.try_into().ok().map(|state| Self { state })
+    }
+
+    fn parts(&self) -> ([u8; KEY], u128) {
+        let (mut key, mut counter) = ([0; KEY], [0; BLOCK]);
+        key.iter_mut().zip(&self.state).for_each(|(to, from)| *to = *from);
+        counter.iter_mut().zip(self.state.iter().skip(KEY)).for_each(|(to, from)| *to = *from);
+        (key, u128::from_be_bytes(counter))
+    }
+
+    /// Writes the key stream to `out` and returns the counter after it.
+    fn stream(&self, out: &mut [u8]) -> u128 {
+        let (mut key, mut counter) = self.parts();
+        let aes = Aes256::new(&Array::from(key));
+        key.zeroize();
+        for chunk in out.chunks_mut(BLOCK) {
+            counter = counter.wrapping_add(1);
+            let mut block = Array::from(counter.to_be_bytes());
+            aes.encrypt_block(&mut block);
+            chunk.iter_mut().zip(&block).for_each(|(to, from)| *to = *from);
+            block.as_mut_slice().zeroize();
+        }
+        counter
+    }
+
+    fn update(&mut self, data: &[u8; STATE]) {
+        let mut next = [0; STATE];
+        self.stream(&mut next);
+        next.iter_mut().zip(data).for_each(|(to, from)| *to ^= from);
+        self.state = next;
+        next.zeroize();
+    }
+}
+
+impl Random for Drbg {
+    fn fill(&mut self, out: &mut [u8]) {
+        let counter = self.stream(out).to_be_bytes();
+        self.state.iter_mut().skip(KEY).zip(counter).for_each(|(to, from)| *to = from);
+        self.update(&[0; STATE]);
+    }
+}
+
+/// The derivation function: any input to 48 bytes.
+fn derive(parts: &[&[u8]]) -> Zeroizing<[u8; STATE]> {
+    let mut key = [0u8; KEY];
+    key.iter_mut().zip(0u8..).for_each(|(k, i)| *k = i);
+    let mut chain = Chain { aes: Aes256::new(&Array::from(key)), iv: [[0; BLOCK]; 3], block: [0; BLOCK], filled: 0 };
+    chain.iv.iter_mut().zip(0u8..).for_each(|(iv, i)| {
+        if let Some(last) = iv.get_mut(3) {
+            *last = i;
+        }
+    });
+    chain.compute();
+    let length = parts.iter().fold(0usize, |n, p| n.wrapping_add(p.len()));
+    let lengths = (u64::try_from(length).unwrap_or(u64::MAX) << 32 | STATE as u64).to_be_bytes();
+    if let Some(first) = chain.iv.first_mut() {
+        first.iter_mut().zip(lengths).for_each(|(to, from)| *to = from);
+    }
+    // The first block starts behind a place for a counter, as if it were one block of SP 800-90A's BCC.
+    chain.filled = 4;
+    parts.iter().flat_map(|p| p.iter()).for_each(|byte| chain.push(*byte));
+    chain.push(0x80);
+    if chain.filled != 0 {
+        chain.compute();
+    }
+    let mut out = Zeroizing::new([0; STATE]);
+    out.iter_mut().zip(chain.iv.iter().flatten()).for_each(|(to, from)| *to = *from);
+    out
+}
+
+/// Three chaining values and the block that is being filled.
+struct Chain {
+    aes: Aes256,
+    iv: [[u8; BLOCK]; 3],
+    block: [u8; BLOCK],
+    filled: usize,
+}
+
+impl Chain {
+    fn push(&mut self, byte: u8) {
+        if let Some(place) = self.block.get_mut(self.filled) {
+            *place = byte;
+        }
+        self.filled = self.filled.wrapping_add(1);
+        if self.filled == BLOCK {
+            self.compute();
+        }
+    }
+
+    /// Takes the block into all three values; what was XORed for one carries over to the next.
+    fn compute(&mut self) {
+        let mut carried = [0u8; BLOCK];
+        for iv in &mut self.iv {
+            carried.iter_mut().zip(iv.iter().zip(&self.block)).for_each(|(c, (i, b))| *c ^= i ^ b);
+            let mut out = Array::from(carried);
+            self.aes.encrypt_block(&mut out);
+            iv.iter_mut().zip(&out).for_each(|(to, from)| *to = *from);
+        }
+        self.block.zeroize();
+        self.filled = 0;
+    }
+}
+
+impl Drop for Chain {
+    fn drop(&mut self) {
+        self.iv.zeroize();
+        self.block.zeroize();
+    }
+}
