@@ -11,6 +11,7 @@ pub mod drbg;
 pub mod ecc;
 pub mod hash;
 pub mod kdf;
+mod natural;
 pub mod provider;
 pub mod rust;
 pub mod symmetric;

@@ -2,8 +2,8 @@
 
 use alloc::vec::Vec;
 
-use crate::provider::{Crypto, CryptoError, Curve, Ecc, Point, Random, Rsa, RsaKey};
-use crate::rust::{RustCipher, RustHash};
+use crate::provider::{Crypto, CryptoError, Curve, Ecc, Point, Random, RsaKey};
+use crate::rust::{RustCipher, RustHash, RustRsa};
 
 /// Bytes of a hexadecimal string; white space is ignored.
 pub(crate) fn hex(text: &str) -> Vec<u8> {
@@ -29,7 +29,7 @@ impl Random for Fixed {
 
 /// The pure-Rust provider without curves.
 pub(crate) const CRYPTO: Crypto =
-    Crypto { name: "rust", hash: &RustHash, cipher: &RustCipher, rsa: &NoRsa, ecc: &NoCurves };
+    Crypto { name: "rust", hash: &RustHash, cipher: &RustCipher, rsa: &RustRsa, ecc: &NoCurves };
 
 struct NoCurves;
 
@@ -51,16 +51,34 @@ impl Ecc for NoCurves {
     }
 }
 
-struct NoRsa;
+/// A key with `c = m^e mod n`, from `rsa-keys.txt`.
+pub(crate) struct KeyVector {
+    pub key: RsaKey,
+    pub m: Vec<u8>,
+    pub c: Vec<u8>,
+}
 
-impl Rsa for NoRsa {
-    fn public(&self, _: &[u8], _: u32, _: &[u8]) -> Result<Vec<u8>, CryptoError> {
-        Err(CryptoError::Unsupported)
-    }
-    fn private(&self, _: &RsaKey, _: &[u8]) -> Result<zeroize::Zeroizing<Vec<u8>>, CryptoError> {
-        Err(CryptoError::Unsupported)
-    }
-    fn miller_rabin(&self, _: &[u8], _: &mut dyn FnMut() -> zeroize::Zeroizing<Vec<u8>>, _: usize) -> bool {
-        false
-    }
+/// All keys of `rsa-keys.txt`, with growing sizes.
+pub(crate) fn rsa_keys() -> Vec<KeyVector> {
+    let text = include_str!("../vectors/rsa-keys.txt").replace("\r\n", "\n");
+    let lines: Vec<&str> = text.lines().filter(|line| line.contains(' ') && !line.starts_with('#')).collect();
+    lines
+        .chunks(8)
+        .map(|lines| {
+            let field = |name: &str| {
+                let line = lines.iter().find(|line| line.split(' ').next() == Some(name)).expect("the field");
+                hex(line.split(' ').nth(1).expect("a value"))
+            };
+            let key = RsaKey {
+                n: field("n"),
+                e: 65_537,
+                p: field("p"),
+                q: field("q"),
+                dp: field("dp"),
+                dq: field("dq"),
+                qinv: field("qinv"),
+            };
+            KeyVector { key, m: field("m"), c: field("c") }
+        })
+        .collect()
 }
