@@ -1,7 +1,8 @@
 use alloc::vec;
 
 use super::*;
-use crate::testing::{CRYPTO, hex};
+use crate::rust::RUST;
+use crate::testing::hex;
 
 fn alg(name: &str) -> HashAlg {
     match name {
@@ -21,12 +22,12 @@ fn vectors() {
         let fields: Vec<&str> = line.split(' ').collect();
         let (alg, bits) = (alg(fields[1]), fields[2].parse().expect("a number of bits"));
         let made = match fields[0] {
-            "kdfa" => kdfa(&CRYPTO, alg, &key, b"INTEGRITY", u, v, bits),
-            "kdfe" => kdfe(&CRYPTO, alg, &key, b"DUPLICATE", u, v, bits),
-            _ => kdf2(&CRYPTO, alg, &key, &[u, v], bits),
+            "kdfa" => kdfa(&RUST, alg, &key, b"INTEGRITY", u, v, bits),
+            "kdfe" => kdfe(&RUST, alg, &key, b"DUPLICATE", u, v, bits),
+            _ => kdf2(&RUST, alg, &key, &[u, v], bits),
         };
         if bits == 8000 {
-            assert_eq!(&*CRYPTO.hash.digest(HashAlg::Sha256, &[&made]), hex(fields[3]), "{line}");
+            assert_eq!(&*RUST.hash.digest(HashAlg::Sha256, &[&made]), hex(fields[3]), "{line}");
         } else {
             assert_eq!(*made, hex(fields[3]), "{line}");
         }
@@ -37,15 +38,15 @@ fn vectors() {
 
 #[test]
 fn a_label_may_bring_its_nul() {
-    let with = kdfa(&CRYPTO, HashAlg::Sha256, b"key", b"label\0", b"", b"", 256);
-    assert_eq!(with, kdfa(&CRYPTO, HashAlg::Sha256, b"key", b"label", b"", b"", 256));
+    let with = kdfa(&RUST, HashAlg::Sha256, b"key", b"label\0", b"", b"", 256);
+    assert_eq!(with, kdfa(&RUST, HashAlg::Sha256, b"key", b"label", b"", b"", 256));
 }
 
 #[test]
 fn unused_bits_are_zero() {
     // 521 bits, as for a key on P-521: 66 bytes with one bit used in the first.
-    let made = kdfe(&CRYPTO, HashAlg::Sha512, b"z", b"SECRET", b"u", b"v", 521);
-    let whole = kdfe(&CRYPTO, HashAlg::Sha512, b"z", b"SECRET", b"u", b"v", 528);
+    let made = kdfe(&RUST, HashAlg::Sha512, b"z", b"SECRET", b"u", b"v", 521);
+    let whole = kdfe(&RUST, HashAlg::Sha512, b"z", b"SECRET", b"u", b"v", 528);
     assert_eq!(made.len(), 66);
     assert_eq!(made[0], whole[0] & 1);
     assert_eq!(made[1..], whole[1..]);
@@ -55,9 +56,9 @@ fn unused_bits_are_zero() {
 #[test]
 fn mask_generation() {
     for (alg, size, expected) in [(HashAlg::Sha1, 50, MGF1_SHA1), (HashAlg::Sha256, 50, MGF1_SHA256)] {
-        assert_eq!(*mgf1(&CRYPTO, alg, b"bar", size), hex(expected));
+        assert_eq!(*mgf1(&RUST, alg, b"bar", size), hex(expected));
     }
-    assert!(mgf1(&CRYPTO, HashAlg::Sha1, b"bar", 0).is_empty());
+    assert!(mgf1(&RUST, HashAlg::Sha1, b"bar", 0).is_empty());
 }
 
 const MGF1_SHA1: &str =
@@ -69,9 +70,9 @@ const MGF1_SHA256: &str =
 fn a_stream_is_the_blocks_in_order() {
     for alg in HashAlg::ALL {
         let whole: Vec<u8> = (1..=10)
-            .flat_map(|counter| kdfa_block(&CRYPTO, alg, b"seed", b"label", &[b"context", b""], 8192, counter).to_vec())
+            .flat_map(|counter| kdfa_block(&RUST, alg, b"seed", b"label", &[b"context", b""], 8192, counter).to_vec())
             .collect();
-        let mut stream = KdfaRandom::new(&CRYPTO, alg, b"seed", b"label", b"context", 8192);
+        let mut stream = KdfaRandom::new(&RUST, alg, b"seed", b"label", b"context", 8192);
         let mut at = 0;
         for len in [1, alg.size(), 3, 2 * alg.size() + 1, 0, 7] {
             let mut out = vec![0; len];
@@ -85,7 +86,7 @@ fn a_stream_is_the_blocks_in_order() {
 
 #[test]
 fn a_stream_has_a_limit() {
-    let mut stream = KdfaRandom::new(&CRYPTO, HashAlg::Sha256, b"seed", b"", b"", 512);
+    let mut stream = KdfaRandom::new(&RUST, HashAlg::Sha256, b"seed", b"", b"", 512);
     let mut out = [0; 40];
     stream.fill(&mut out);
     assert!(!stream.exhausted());

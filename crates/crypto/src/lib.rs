@@ -23,3 +23,4 @@ mod testing;
 pub use provider::{
     BlockCipher, Cipher, CipherMode, Crypto, CryptoError, Curve, Digest, Ecc, Hash, HashAlg, Point, Random, Rsa, RsaKey,
 };
+pub use rust::RUST;

@@ -2,8 +2,7 @@
 
 use alloc::vec::Vec;
 
-use crate::provider::{Crypto, CryptoError, Curve, Ecc, Point, Random, RsaKey};
-use crate::rust::{RustCipher, RustHash, RustRsa};
+use crate::provider::{Random, RsaKey};
 
 /// Bytes of a hexadecimal string; white space is ignored.
 pub(crate) fn hex(text: &str) -> Vec<u8> {
@@ -24,30 +23,6 @@ impl Random for Fixed {
         let rest = self.0.split_off(out.len());
         out.copy_from_slice(&self.0);
         self.0 = rest;
-    }
-}
-
-/// The pure-Rust provider without curves.
-pub(crate) const CRYPTO: Crypto =
-    Crypto { name: "rust", hash: &RustHash, cipher: &RustCipher, rsa: &RustRsa, ecc: &NoCurves };
-
-struct NoCurves;
-
-impl Ecc for NoCurves {
-    fn on_curve(&self, _: Curve, _: &Point) -> bool {
-        false
-    }
-    fn mul_base(&self, _: Curve, _: &[u8]) -> Result<Point, CryptoError> {
-        Err(CryptoError::Unsupported)
-    }
-    fn mul(&self, _: Curve, _: &[u8], _: &Point) -> Result<Point, CryptoError> {
-        Err(CryptoError::Unsupported)
-    }
-    fn mul_add(&self, _: Curve, _: &[u8], _: &[u8], _: &Point) -> Result<Point, CryptoError> {
-        Err(CryptoError::Unsupported)
-    }
-    fn add(&self, _: Curve, _: &Point, _: &Point) -> Result<Point, CryptoError> {
-        Err(CryptoError::Unsupported)
     }
 }
 
