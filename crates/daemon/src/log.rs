@@ -76,6 +76,14 @@ pub(crate) fn write(depth: u32, message: core::fmt::Arguments<'_>) {
     };
 }
 
+/// Writes a message that went to stderr to the log file too, if there is one.
+pub(crate) fn also(message: &str) {
+    let has_file = sink().lock().unwrap_or_else(PoisonError::into_inner).file.is_some();
+    if has_file {
+        write(0, format_args!("{message}"));
+    }
+}
+
 /// Logs at depth 0, the level of errors and of what an operator should know.
 macro_rules! say {
     ($($arg:tt)*) => { $crate::log::write(0, format_args!($($arg)*)) };

@@ -23,6 +23,7 @@ pub(crate) struct Shared {
     locality: AtomicU8,
     reject_locality_4: bool,
     allow_set_locality: bool,
+    keys: (bool, bool),
     /// The one data client; extra connections wait.
     data_client: Mutex<bool>,
     data_free: Condvar,
@@ -55,6 +56,7 @@ impl Shared {
             locality: AtomicU8::new(0),
             reject_locality_4,
             allow_set_locality,
+            keys: tpm.has_keys(),
             data_client: Mutex::new(false),
             data_free: Condvar::new(),
             ending: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
@@ -134,6 +136,16 @@ impl Shared {
         self.executing.store(false, Ordering::SeqCst);
         self.established.store(tpm.established(), Ordering::SeqCst);
         Some(length)
+    }
+
+    /// True if somebody is the data client.
+    pub(crate) fn has_data_client(&self) -> bool {
+        *self.data_client.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// GET_CONFIG: (a state key is set, a migration key is set).
+    pub(crate) fn keys(&self) -> (bool, bool) {
+        self.keys
     }
 
     /// Becomes the data client if there is none.

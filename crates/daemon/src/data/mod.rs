@@ -1,0 +1,6 @@
+//! The data channel: TPM commands in, responses out.
+
+mod frame;
+mod serve;
+
+pub(crate) use serve::{start_acceptor, start_client};

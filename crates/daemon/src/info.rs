@@ -1,0 +1,100 @@
+//! What the program and its TPM are, as JSON in swtpm's shapes: GET_INFO, `--print-info` and the other `--print-...`.
+
+use crate::seal::Kind;
+use crate::store::StateStore;
+
+/// TPMSpecification, TPMAttributes, TPMFeatures: the flags of GET_INFO that are known.
+const SPECIFICATION: u64 = 1;
+const ATTRIBUTES: u64 = 2;
+const FEATURES: u64 = 4;
+
+/// RSA key sizes of the engine.
+const RSA_SIZES: [&str; 4] = ["1024", "2048", "3072", "4096"];
+
+/// What GET_INFO answers for `flags`; unknown flags add nothing.
+///
+/// Family, revision, manufacturer and version are what certificates for the TPM name. They are those of libtpms 0.10,
+/// as the engine's TPM properties are.
+pub(crate) fn json(flags: u64) -> String {
+    let mut objects = Vec::new();
+    if flags & SPECIFICATION != 0 {
+        objects.push(r#""TPMSpecification":{"family":"2.0","level":0,"revision":183}"#.to_owned());
+    }
+    if flags & ATTRIBUTES != 0 {
+        let text = r#""TPMAttributes":{"manufacturer":"id:00001014","version":"id:20240125","model":"swtpm"}"#;
+        objects.push(text.to_owned());
+    }
+    if flags & FEATURES != 0 {
+        let sizes = RSA_SIZES.join(",");
+        objects.push(format!(r#""TPMFeatures":{{"RSAKeySizes":[{sizes}],"CamelliaKeySizes":[128,192,256]}}"#));
+    }
+    format!("{{{}}}", objects.join(","))
+}
+
+/// `--print-capabilities`: only what this program does.
+pub(crate) fn capabilities(tpm2: bool) -> String {
+    let mut features = vec![
+        "tpm-2.0",
+        "tpm-send-command-header",
+        "flags-opt-startup",
+        "flags-opt-disable-auto-shutdown",
+        "ctrl-opt-terminate",
+        "cmdarg-seccomp",
+        "cmdarg-key-fd",
+        "cmdarg-pwd-fd",
+        "cmdarg-print-states",
+        "cmdarg-chroot",
+        "cmdarg-migration",
+        "nvram-backend-dir",
+    ];
+    let sizes: Vec<String> = RSA_SIZES.iter().map(|s| format!("rsa-keysize-{s}")).collect();
+    if tpm2 {
+        features.extend(sizes.iter().map(String::as_str));
+    }
+    features.extend(["cmdarg-print-info", "tpmstate-opt-lock", "tpmstate-dir-backend-opt-fsync", "systemd-notify"]);
+    let list: Vec<String> = features.iter().map(|f| format!("\"{f}\"")).collect();
+    let version = env!("CARGO_PKG_VERSION");
+    format!(r#"{{ "type": "swtpm", "features": [ {} ], "profiles": {{ }}, "version": "{version}" }}"#, list.join(", "))
+}
+
+/// `--print-states`: names as swtpm has them, sizes of the files.
+pub(crate) fn states(store: &dyn StateStore) -> Result<String, crate::store::StoreFault> {
+    let mut list = Vec::new();
+    for (kind, name) in [(Kind::Permanent, "permall"), (Kind::Volatile, "volatilestate")] {
+        if let Some(bytes) = store.load(kind)? {
+            list.push(format!(r#"{{"name": "{name}", "size": {}}}"#, bytes.len()));
+        }
+    }
+    let inside = if list.is_empty() { " ".to_owned() } else { format!(" {} ", list.join(", ")) };
+    Ok(format!(r#"{{ "type": "swtpm", "states": [{inside}] }}"#))
+}
+
+/// `--print-profiles`: there is one, and it cannot be chosen yet.
+pub(crate) fn profiles() -> &'static str {
+    r#"{ "AvailableProfiles": [ ] }"#
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Memory;
+
+    #[test]
+    fn info_has_what_was_asked_for() {
+        assert_eq!(json(0), "{}");
+        assert!(
+            json(3).starts_with(r#"{"TPMSpecification":{"family":"2.0","level":0,"revision":183},"TPMAttributes""#)
+        );
+        assert!(!json(1).contains("Attributes"));
+        assert!(json(4).contains("\"RSAKeySizes\":[1024,2048,3072,4096]"));
+    }
+
+    #[test]
+    fn states_are_listed() {
+        let memory = Memory::default();
+        assert_eq!(states(&memory).unwrap(), r#"{ "type": "swtpm", "states": [ ] }"#);
+        memory.cells.lock().unwrap().permanent = Some(vec![0; 7]);
+        let text = r#"{ "type": "swtpm", "states": [ {"name": "permall", "size": 7} ] }"#;
+        assert_eq!(states(&memory).unwrap(), text);
+    }
+}

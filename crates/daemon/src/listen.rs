@@ -1,0 +1,123 @@
+//! Sockets: made, bound and accepted, for both channels.
+
+use crate::descriptor;
+use crate::failure::{Failure, failure};
+use crate::options::Endpoint;
+use crate::user;
+use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
+use rustix::fs::{AtFlags, Mode};
+use rustix::io::Errno;
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::path::PathBuf;
+
+/// A listening socket.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    fd: OwnedFd,
+    path: Option<PathBuf>,
+}
+
+/// What an [`Endpoint`] gave.
+#[derive(Debug)]
+pub(crate) enum Bound {
+    /// Clients come.
+    Listening(Listener),
+    /// The client is there.
+    Connected(OwnedFd),
+}
+
+/// For TCP: answers are small and waited for. On other sockets this fails, which is fine.
+fn no_delay(fd: &OwnedFd) {
+    let _ = rustix::net::sockopt::set_tcp_nodelay(fd, true);
+}
+
+fn socket(option: &str, number: i32) -> Result<OwnedFd, Failure> {
+    let fd = descriptor::take(number).map_err(|e| failure!("--{option}: {e}"))?;
+    match rustix::net::sockopt::socket_type(&fd) {
+        Ok(SocketType::STREAM) => Ok(fd),
+        _ => Err(failure!("--{option}: file descriptor {number} is not a stream socket")),
+    }
+}
+
+fn unix(option: &str, path: &PathBuf, mode: u32, uid: Option<&str>, gid: Option<&str>) -> Result<OwnedFd, Failure> {
+    let failed = |what: &str, e: Errno| failure!("--{option}: cannot {what} the socket {}: {e}", path.display());
+    match rustix::fs::unlink(path) {
+        Ok(()) | Err(Errno::NOENT) => {}
+        Err(e) => return Err(failed("replace", e)),
+    }
+    let address = SocketAddrUnix::new(path).map_err(|e| failed("name", e))?;
+    let fd = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)
+        .map_err(|e| failed("make", e))?;
+    // No moment in which others could connect: the mode is narrowed before the socket listens.
+    rustix::net::bind(&fd, &address).map_err(|e| failed("bind", e))?;
+    rustix::fs::chmod(path, Mode::from_raw_mode(mode)).map_err(|e| failed("set the mode of", e))?;
+    if uid.is_some() || gid.is_some() {
+        let uid = uid.map(user::uid).transpose()?;
+        let gid = gid.map(user::gid).transpose()?;
+        rustix::fs::chownat(rustix::fs::CWD, path, uid, gid, AtFlags::SYMLINK_NOFOLLOW)
+            .map_err(|e| failed("set the owner of", e))?;
+    }
+    rustix::net::listen(&fd, 1).map_err(|e| failed("listen on", e))?;
+    Ok(fd)
+}
+
+fn tcp(option: &str, port: u16, address: &str, interface: Option<&str>) -> Result<OwnedFd, Failure> {
+    let found = (address, port).to_socket_addrs().ok().and_then(|mut all| all.next());
+    let mut target = found.ok_or_else(|| failure!("--{option}: '{address}' is not an address"))?;
+    if let (Some(name), SocketAddr::V6(v6)) = (interface, &mut target) {
+        let text = std::fs::read_to_string(format!("/sys/class/net/{name}/ifindex")).unwrap_or_default();
+        let index = text.trim().parse().map_err(|_| failure!("--{option}: there is no interface '{name}'"))?;
+        v6.set_scope_id(index);
+    }
+    let failed = |what: &str, e: Errno| failure!("--{option}: cannot {what} {target}: {e}");
+    let family = if target.is_ipv6() { AddressFamily::INET6 } else { AddressFamily::INET };
+    let fd = rustix::net::socket_with(family, SocketType::STREAM, SocketFlags::CLOEXEC, None)
+        .map_err(|e| failed("make a socket for", e))?;
+    rustix::net::sockopt::set_socket_reuseaddr(&fd, true).map_err(|e| failed("use", e))?;
+    rustix::net::bind(&fd, &target).map_err(|e| failed("bind", e))?;
+    rustix::net::listen(&fd, 1).map_err(|e| failed("listen on", e))?;
+    Ok(fd)
+}
+
+/// Makes or takes the socket of a channel.
+pub(crate) fn bind(option: &str, endpoint: &Endpoint) -> Result<Bound, Failure> {
+    Ok(match endpoint {
+        Endpoint::Connected(number) => Bound::Connected(socket(option, *number)?),
+        Endpoint::Listening(number) => Bound::Listening(Listener { fd: socket(option, *number)?, path: None }),
+        Endpoint::Path { path, mode, uid, gid } => {
+            let fd = unix(option, path, *mode, uid.as_deref(), gid.as_deref())?;
+            Bound::Listening(Listener { fd, path: Some(path.clone()) })
+        }
+        Endpoint::Tcp { port, address, interface } => {
+            Bound::Listening(Listener { fd: tcp(option, *port, address, interface.as_deref())?, path: None })
+        }
+    })
+}
+
+impl Listener {
+    /// The next client. Clients that left again while they waited are passed over.
+    pub(crate) fn accept(&self) -> rustix::io::Result<OwnedFd> {
+        loop {
+            match rustix::net::accept_with(&self.fd, SocketFlags::CLOEXEC) {
+                Ok(fd) => {
+                    no_delay(&fd);
+                    return Ok(fd);
+                }
+                Err(Errno::INTR | Errno::CONNABORTED) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// The path of a Unix socket that this process made.
+    pub(crate) fn path(&self) -> Option<&PathBuf> {
+        self.path.as_ref()
+    }
+}
+
+impl AsFd for Listener {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}

@@ -1,0 +1,264 @@
+//! The life of `vtpmd socket`: start in swtpm's order, the event loop, and a clean end.
+
+use crate::background::{self, Side};
+use crate::control::{Control, Outcome};
+use crate::failure::{Failure, failure};
+use crate::listen::{self, Bound, Listener};
+use crate::log::{self, say, trace};
+use crate::options::{Options, Print, SeccompAction, StateOption};
+use crate::pid::PidFile;
+use crate::seal::SealKey;
+use crate::shared::Shared;
+use crate::store::Directory;
+use crate::tpm::{Manners, Tpm};
+use crate::user::Account;
+use crate::{data, info, instance, notify, seccomp};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::fd::{AsFd, OwnedFd};
+use rustix::io::Errno;
+use rustix::process::DumpableBehavior;
+use std::os::unix::net::UnixStream;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+fn need_state(options: &Options) -> Result<&StateOption, Failure> {
+    options.state.as_ref().ok_or_else(|| failure!("--tpmstate dir=FOLDER is needed (or the variable TPM_PATH)"))
+}
+
+fn print(options: &Options, what: Print) -> Result<ExitCode, Failure> {
+    let text = match what {
+        Print::Capabilities => info::capabilities(options.tpm2),
+        Print::Info(flags) => info::json(flags),
+        Print::Profiles => info::profiles().to_owned(),
+        Print::States => {
+            let store = Directory::open(need_state(options)?)?;
+            info::states(&store).map_err(|e| failure!("{e}"))?
+        }
+    };
+    println!("{text}");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Readable once SIGTERM or SIGINT came.
+fn signals() -> Result<OwnedFd, Failure> {
+    let failed = |e: std::io::Error| failure!("cannot wait for signals: {e}");
+    let (ours, theirs) = UnixStream::pair().map_err(failed)?;
+    for signal in [signal_hook::consts::SIGTERM, signal_hook::consts::SIGINT] {
+        let end = theirs.try_clone().map_err(failed)?;
+        signal_hook::low_level::pipe::register(signal, end).map_err(failed)?;
+    }
+    Ok(ours.into())
+}
+
+/// The control channel's sockets.
+struct ControlSide {
+    listener: Option<Listener>,
+    client: Option<OwnedFd>,
+    control: Control,
+    /// Exit when the client is gone.
+    terminate: bool,
+}
+
+/// Serves the control channel until the end; true if it is a clean one.
+fn event_loop(side: &mut ControlSide, shared: &Shared, signals: &OwnedFd) -> bool {
+    loop {
+        let accepting = side.listener.as_ref().filter(|_| side.client.is_none());
+        let third = match (&side.client, accepting) {
+            (Some(client), _) => Some(client.as_fd()),
+            (None, Some(listener)) => Some(listener.as_fd()),
+            (None, None) => None,
+        };
+        let mut waiting =
+            vec![PollFd::new(signals, PollFlags::IN), PollFd::from_borrowed_fd(shared.ending(), PollFlags::IN)];
+        waiting.extend(third.map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
+        match poll(&mut waiting, None) {
+            Ok(_) => {}
+            Err(Errno::INTR) => continue,
+            Err(error) => {
+                say!("cannot wait for events: {error}");
+                return false;
+            }
+        }
+        let mut ready = waiting.iter().map(|w| !w.revents().is_empty());
+        let (signalled, ending, channel) =
+            (ready.next() == Some(true), ready.next() == Some(true), ready.next() == Some(true));
+        if signalled {
+            trace!(1, "terminating");
+            return true;
+        }
+        if ending {
+            return !shared.has_failed();
+        }
+        if !channel {
+            continue;
+        }
+        let outcome = match &side.client {
+            Some(client) => side.control.serve(client),
+            None => {
+                match side.listener.as_ref().map(Listener::accept) {
+                    Some(Ok(client)) => side.client = Some(client),
+                    Some(Err(Errno::AGAIN)) | None => {}
+                    Some(Err(error)) => {
+                        say!("the control channel cannot accept clients: {error}");
+                        return false;
+                    }
+                }
+                Outcome::Continue
+            }
+        };
+        match outcome {
+            Outcome::Continue => {}
+            Outcome::Gone => {
+                side.client = None;
+                if side.terminate {
+                    return true;
+                }
+            }
+            Outcome::Shutdown => return true,
+            Outcome::Failed => return false,
+        }
+    }
+}
+
+fn make_tpm(options: &Options, cancel: Arc<AtomicBool>) -> Result<Tpm, Failure> {
+    let read = |name, key: &Option<_>| key.as_ref().map(|k| SealKey::read(name, k)).transpose();
+    let key = read("key", &options.key)?;
+    let migration_key = read("migration-key", &options.migration_key)?;
+    let store = Directory::open(need_state(options)?)?;
+    let maker = instance::maker(options.crypto.as_deref())?;
+    let manners = Manners { disable_auto_shutdown: options.disable_auto_shutdown, incoming: options.incoming };
+    Ok(Tpm::new(maker, Box::new(store), key, migration_key, manners, cancel))
+}
+
+/// Starts the TPM as far as the options say, before anybody is told that it is ready.
+fn power_up(options: &Options, shared: &Shared) -> Result<(), Failure> {
+    let mut tpm = shared.tpm();
+    if options.not_need_init {
+        tpm.init(false).map_err(|refused| failure!("{}", refused.why))?;
+        if let Some(kind) = options.startup {
+            let code = tpm.startup(kind);
+            if code != 0 {
+                return Err(failure!("the TPM refused TPM2_Startup with 0x{code:x}"));
+            }
+        }
+    } else if !options.incoming {
+        tpm.check_stored().map_err(|refused| failure!("{}", refused.why))?;
+    }
+    shared.publish(&tpm);
+    Ok(())
+}
+
+/// The sockets' files that are removed at the end.
+struct SocketFiles(Vec<std::path::PathBuf>);
+
+impl Drop for SocketFiles {
+    fn drop(&mut self) {
+        for path in &self.0 {
+            // After a change of user or root it may be out of reach.
+            let _ = rustix::fs::unlink(path);
+        }
+    }
+}
+
+/// Runs `vtpmd socket`.
+pub(crate) fn socket(options: &Options) -> Result<ExitCode, Failure> {
+    if let Some(what @ (Print::Capabilities | Print::Info(_) | Print::Profiles)) = options.print {
+        return print(options, what);
+    }
+    if !options.tpm2 {
+        return Err(failure!("TPM 1.2 is not supported yet: give --tpm2 for a TPM 2.0"));
+    }
+    let mut ready = None;
+    if options.daemon && options.print.is_none() {
+        match background::split()? {
+            Side::Parent(code) => return Ok(code),
+            Side::Child(channel) => ready = Some(channel),
+        }
+    }
+    // Keys and seeds are in this memory: no core files, and no tracing by others of the same user.
+    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)
+        .map_err(|e| failure!("cannot switch off core dumps: {e}"))?;
+    let account = options.runas.as_deref().map(Account::find).transpose()?;
+    if let Some(root) = &options.chroot {
+        rustix::process::chroot(root)
+            .and_then(|()| rustix::process::chdir("/"))
+            .map_err(|e| failure!("--chroot: cannot change to {}: {e}", root.display()))?;
+    }
+    if let Some(account) = &account {
+        account.become_it()?;
+    }
+    if let Some(log) = &options.log {
+        log::open(log)?;
+    }
+    serve(options, ready)
+}
+
+fn serve(options: &Options, ready: Option<background::Ready>) -> Result<ExitCode, Failure> {
+    if let Some(Print::States) = options.print {
+        return print(options, Print::States);
+    }
+    if options.ctrl.is_none() && options.server.is_none() {
+        return Err(failure!("no channel was given: --ctrl, --server, --port or --fd is needed"));
+    }
+    if options.ctrl.is_none() && !options.not_need_init {
+        return Err(failure!(
+            "without a control channel nobody can start the TPM: give --ctrl, or --flags not-need-init"
+        ));
+    }
+    // Sockets come first: VM managers wait for them to appear for a second at most.
+    let mut files = SocketFiles(Vec::new());
+    let mut bind = |name: &str, endpoint: &_| {
+        let bound = listen::bind(name, endpoint)?;
+        if let Bound::Listening(listener) = &bound {
+            files.0.extend(listener.path().cloned());
+        }
+        Ok::<_, Failure>(bound)
+    };
+    let control = options.ctrl.as_ref().map(|c| bind("ctrl", &c.endpoint)).transpose()?;
+    let server = options.server.as_ref().map(|s| bind("server", &s.endpoint)).transpose()?;
+    let cancel = Arc::new(AtomicBool::new(false));
+    let tpm = make_tpm(options, cancel.clone())?;
+    let pid = options.pid.as_ref().map(PidFile::write).transpose()?;
+    let shared = Shared::new(tpm, cancel, options.reject_locality_4, options.allow_set_locality);
+    let shared = Arc::new(shared.map_err(|e| failure!("cannot make an event: {e}"))?);
+    power_up(options, &shared)?;
+    let signals = signals()?;
+    let action = options.seccomp.unwrap_or(SeccompAction::Kill);
+    seccomp::install(action)?;
+
+    let (listener, client) = match control {
+        Some(Bound::Listening(listener)) => (Some(listener), None),
+        Some(Bound::Connected(client)) => (None, Some(client)),
+        None => (None, None),
+    };
+    let terminate = options.ctrl.as_ref().is_some_and(|c| c.terminate);
+    let control = Control::new(shared.clone(), options.terminate);
+    let mut side = ControlSide { listener, client, control, terminate };
+    let started = match server {
+        Some(Bound::Connected(fd)) => {
+            shared.try_data_client();
+            data::start_client(fd, shared.clone(), options.terminate)
+        }
+        Some(Bound::Listening(listener)) => {
+            let disconnect = options.server.as_ref().is_some_and(|s| s.disconnect);
+            data::start_acceptor(listener, shared.clone(), disconnect, options.terminate)
+        }
+        None => Ok(()),
+    };
+    started.map_err(|e| failure!("cannot start the data channel: {e}"))?;
+    if let Some(ready) = ready {
+        ready.tell();
+    }
+    notify::ready();
+    let clean = event_loop(&mut side, &shared, &signals);
+
+    // The lock is kept until the process is gone: no command is answered after the shutdown.
+    let mut tpm = shared.interrupt();
+    tpm.stop();
+    tpm.wipe();
+    drop(files);
+    drop(pid);
+    core::mem::forget(tpm);
+    Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}

@@ -1,0 +1,26 @@
+//! The system-call filter: after the start, the process may only do what a TPM on sockets does. A list of what is
+//! allowed, where swtpm has one of what is forbidden.
+
+use crate::failure::{Failure, failure};
+use crate::options::SeccompAction;
+use seccompiler::{BpfProgram, SeccompAction as Action, SeccompFilter};
+use std::collections::BTreeMap;
+
+mod calls;
+
+/// Installs the filter for this thread; the threads that it starts later have it too.
+pub(crate) fn install(action: SeccompAction) -> Result<(), Failure> {
+    let otherwise = match action {
+        SeccompAction::None => return Ok(()),
+        SeccompAction::Log => Action::Log,
+        SeccompAction::Kill => Action::KillProcess,
+    };
+    let Ok(arch) = std::env::consts::ARCH.try_into() else {
+        return Err(failure!("--seccomp: there is no filter for this processor; give --seccomp action=none"));
+    };
+    let rules: BTreeMap<i64, _> = calls::ALLOWED.iter().map(|call| (*call, Vec::new())).collect();
+    let filter = SeccompFilter::new(rules, otherwise, Action::Allow, arch)
+        .and_then(TryInto::<BpfProgram>::try_into)
+        .map_err(|e| failure!("--seccomp: cannot build the filter: {e}"))?;
+    seccompiler::apply_filter(&filter).map_err(|e| failure!("--seccomp: cannot install the filter: {e}"))
+}
