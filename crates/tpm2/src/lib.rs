@@ -25,6 +25,7 @@ mod engine;
 mod nv;
 mod object;
 mod session;
+mod signing;
 mod state;
 pub mod structures;
 mod table;
