@@ -106,8 +106,9 @@ pub fn parameter(sym: Symmetric, alg: u16, key: &[u8], newer: &[u8], older: &[u8
             let (k, iv) = stream.split_at(usize::from(bits) / 8);
             aes_cfb(k, iv, data, decrypt);
         }
-        Symmetric::Xor(hash) => {
-            let mask = kdfa(hash, key, "XOR", newer, older, data.len() * 8);
+        // The mask comes from the session's hash (Part 1, 19.3), whatever the TPMT_SYM_DEF says.
+        Symmetric::Xor(_) => {
+            let mask = kdfa(alg, key, "XOR", newer, older, data.len() * 8);
             data.iter_mut().zip(mask).for_each(|(d, m)| *d ^= m);
         }
     }

@@ -76,6 +76,15 @@ pub struct Pending {
     entities: Vec<Vec<u8>>,
 }
 
+impl Pending {
+    /// The authValue of the first handle from now on.
+    pub fn set_auth(&mut self, auth: &[u8]) {
+        if let Some(usage) = self.uses.first_mut() {
+            usage.auth = auth.to_vec();
+        }
+    }
+}
+
 impl Session {
     fn hmac_key(&self, usage: &Use, entity: Option<&Vec<u8>>) -> Vec<u8> {
         let auth = trimmed(&usage.auth);

@@ -125,6 +125,13 @@ impl Tpm {
                 command = command.u32(*handle);
             }
             command = command.u32(area.len() as u32).raw(&area).raw(&parameters);
+            let mut p = p;
+            match call.name {
+                // The response's HMAC is made with the authValue that the command set.
+                "HierarchyChangeAuth" | "NV_ChangeAuth" => p.set_auth(In(&call.parameters).sized().unwrap_or_default()),
+                "Clear" => p.set_auth(&[]),
+                _ => {}
+            }
             pending = Some(p);
         }
         let tag = if call.uses.is_empty() { ST_NO_SESSIONS } else { ST_SESSIONS };

@@ -1,11 +1,15 @@
 //! Hand-made scenarios. Each is a plain function over a TPM that was just powered on; both daemons run the same function.
 
+mod admin;
+mod attest;
 mod common;
 mod framing;
 mod keys;
 mod nv;
 mod objects;
 mod pcr;
+mod policy;
+mod sessions;
 mod startup;
 
 use crate::tpm::Tpm;
@@ -41,4 +45,19 @@ pub const ALL: &[Scenario] = &[
     ("ecc", keys::ecc_keys),
     ("ciphers", keys::ciphers),
     ("keyed-hash", keys::keyed_hash_signatures),
+    ("sessions", sessions::hmac),
+    ("sessions-salted", sessions::salted),
+    ("session-parameters", sessions::parameters),
+    ("contexts", sessions::contexts),
+    ("policy-commands", policy::commands),
+    ("policy-use", policy::use_of_objects),
+    ("policy-authorize", policy::authorize),
+    ("attestation", attest::attestation),
+    ("credentials", attest::credentials),
+    ("duplication", attest::duplication),
+    ("audits", attest::audits),
+    ("hierarchies", admin::hierarchies),
+    ("clear", admin::clear),
+    ("dictionary-attack", admin::dictionary_attack),
+    ("presence", admin::presence),
 ];
