@@ -56,6 +56,25 @@ impl Rsa for RustRsa {
     }
 }
 
+/// `value^-1 mod prime` as `value^(prime - 2)`, which takes the same time for all primes of a size. The result is
+/// checked, because a caller's `prime` may be none; it has the size of the prime.
+pub(crate) fn invert(value: &[u8], prime: &[u8]) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
+    sized!(prime.len(), inverse(value, prime), Err(CryptoError::Unsupported))
+}
+
+fn inverse<const L: usize>(value: &[u8], prime: &[u8]) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
+    let modulus = Modulus::<L>::new(prime).ok_or(CryptoError::InvalidInput)?;
+    let value = array::<L>(value).ok_or(CryptoError::InvalidInput)?;
+    let value = Zeroizing::new(modulus.residue(&value));
+    let mut exponent = Zeroizing::new(*modulus.limbs());
+    natural::sub(&mut *exponent, &[2]);
+    let inverse = modulus.power(&value, &natural::to_bytes(&*exponent, prime.len()));
+    if modulus.mul(&value, &inverse) != modulus.one() {
+        return Err(CryptoError::InvalidInput);
+    }
+    Ok(natural::to_bytes(&modulus.number(&inverse), prime.len()))
+}
+
 /// Without leading zeros.
 fn significant(bytes: &[u8]) -> &[u8] {
     let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
