@@ -1,11 +1,9 @@
 use super::*;
 use crate::HashAlg;
-use crate::rust::RustEcc;
-use crate::testing::{CRYPTO, Fixed, hex};
+use crate::rust::RUST;
+use crate::testing::{Fixed, hex};
 use alloc::string::String;
 use alloc::vec;
-
-const RUST_ECC: Crypto = Crypto { ecc: &RustEcc, ..CRYPTO };
 
 /// Counts up: a random source that never repeats.
 struct Counter(u32);
@@ -14,7 +12,7 @@ impl Random for Counter {
     fn fill(&mut self, out: &mut [u8]) {
         for chunk in out.chunks_mut(32) {
             self.0 += 1;
-            let block = CRYPTO.hash.digest(HashAlg::Sha256, &[&self.0.to_be_bytes()]);
+            let block = RUST.hash.digest(HashAlg::Sha256, &[&self.0.to_be_bytes()]);
             chunk.copy_from_slice(&block[..chunk.len()]);
         }
     }
@@ -48,13 +46,13 @@ fn multiples() {
     for (curve, v) in lines(include_str!("../../vectors/multiples.txt")) {
         let first = times_g(curve, &v[0]);
         assert!(same(&first, &v[1], &v[2]), "{curve:?}");
-        let second = RUST_ECC.ecc.mul(curve, &v[0], &first).unwrap();
+        let second = RUST.ecc.mul(curve, &v[0], &first).unwrap();
         assert!(same(&second, &v[3], &v[4]), "{curve:?}");
     }
 }
 
 fn times_g(curve: Curve, k: &[u8]) -> Point {
-    RUST_ECC.ecc.mul_base(curve, k).unwrap()
+    RUST.ecc.mul_base(curve, k).unwrap()
 }
 
 #[test]
@@ -89,10 +87,10 @@ fn ecdsa_verifies_signatures_of_openssl() {
     for (curve, v) in lines(include_str!("../../vectors/ecdsa-openssl.txt")) {
         let public = Point { x: v[0].clone(), y: v[1].clone() };
         let good = Signature { r: v[3].clone(), s: v[4].clone() };
-        assert_eq!(ecdsa::verify(&RUST_ECC, curve, &public, &v[2], &good), Ok(()), "{curve:?}");
+        assert_eq!(ecdsa::verify(&RUST, curve, &public, &v[2], &good), Ok(()), "{curve:?}");
         let mut digest = v[2].clone();
         digest[0] ^= 0x80;
-        let bad = ecdsa::verify(&RUST_ECC, curve, &public, &digest, &good);
+        let bad = ecdsa::verify(&RUST, curve, &public, &digest, &good);
         assert_eq!(bad, Err(CryptoError::Mismatch), "{curve:?}");
         seen += 1;
     }
@@ -104,8 +102,8 @@ fn ecdsa_verifies_signatures_of_openssl() {
 fn ecdsa_signs_as_rfc_6979() {
     let d = hex("c9afa9d845ba75166b5c215767b1d6934e50c3db36e89b127b8a622b120f6721");
     let k = hex("a6e3c57dd01abe90086538398355dd4c3b17aa873382b0f24d6129493d8aad60");
-    let digest = CRYPTO.hash.digest(HashAlg::Sha256, &[b"sample"]);
-    let signature = ecdsa::sign(&RUST_ECC, Curve::P256, &d, &digest, &mut drawing(Curve::P256, &k)).unwrap();
+    let digest = RUST.hash.digest(HashAlg::Sha256, &[b"sample"]);
+    let signature = ecdsa::sign(&RUST, Curve::P256, &d, &digest, &mut drawing(Curve::P256, &k)).unwrap();
     assert_eq!(signature.r, hex("efd48b2aacb6a8fd1140dd9cd45e81d69d2c877b56aaf991c34d0ea84eaf3716"));
     assert_eq!(signature.s, hex("f7cb1c942d657c41d436c7a1b6e29f65f3e900dbb9aff4064dc4ab2f843acda8"));
 }
@@ -119,10 +117,10 @@ fn sm2_signs_as_the_standard() {
     let public = times_g(Curve::Sm2, &d);
     assert_eq!(public.x, hex("09f9df311e5421a150dd7d161e4bc5c672179fad1833fc076bb08ff356f35020"));
     assert_eq!(public.y, hex("ccea490ce26775a52dc6ea718cc1aa600aed05fbf35e084a6632f6072da9ad13"));
-    let signature = sm2::sign(&RUST_ECC, Curve::Sm2, &d, &e, &mut drawing(Curve::Sm2, &k)).unwrap();
+    let signature = sm2::sign(&RUST, Curve::Sm2, &d, &e, &mut drawing(Curve::Sm2, &k)).unwrap();
     assert_eq!(signature.r, hex("f5a03b0648d2c4630eeac513e1bb81a15944da3827d5b74143ac7eaceee720b3"));
     assert_eq!(signature.s, hex("b1b6aa29df212fd8763182bc0d421ca1bb9038fd1f7f42d4840b69c485bbc1aa"));
-    assert_eq!(sm2::verify(&RUST_ECC, Curve::Sm2, &public, &e, &signature), Ok(()));
+    assert_eq!(sm2::verify(&RUST, Curve::Sm2, &public, &e, &signature), Ok(()));
 }
 
 /// The verifier of each scheme accepts its own signature and refuses any change.
@@ -131,20 +129,20 @@ fn schemes_refuse_changes() {
     type Verify = fn(Curve, &Point, &[u8], &Signature) -> Result<(), CryptoError>;
     let mut random = Counter(0);
     for curve in Curve::ALL {
-        let key = generate_key(&RUST_ECC, curve, &mut random).unwrap();
-        let other = generate_key(&RUST_ECC, curve, &mut random).unwrap();
+        let key = generate_key(&RUST, curve, &mut random).unwrap();
+        let other = generate_key(&RUST, curve, &mut random).unwrap();
         for hash in HashAlg::ALL {
-            let digest = CRYPTO.hash.digest(hash, &[b"message"]);
+            let digest = RUST.hash.digest(hash, &[b"message"]);
             let signed: [(Signature, Verify); 3] = [
-                (ecdsa::sign(&RUST_ECC, curve, &key.private, &digest, &mut random).unwrap(), |c, q, m, s| {
-                    ecdsa::verify(&RUST_ECC, c, q, m, s)
+                (ecdsa::sign(&RUST, curve, &key.private, &digest, &mut random).unwrap(), |c, q, m, s| {
+                    ecdsa::verify(&RUST, c, q, m, s)
                 }),
                 (
-                    schnorr::sign(&RUST_ECC, curve, HashAlg::Sha256, &key.private, &digest, &mut random).unwrap(),
-                    |c, q, m, s| schnorr::verify(&RUST_ECC, c, HashAlg::Sha256, q, m, s),
+                    schnorr::sign(&RUST, curve, HashAlg::Sha256, &key.private, &digest, &mut random).unwrap(),
+                    |c, q, m, s| schnorr::verify(&RUST, c, HashAlg::Sha256, q, m, s),
                 ),
-                (sm2::sign(&RUST_ECC, curve, &key.private, &digest, &mut random).unwrap(), |c, q, m, s| {
-                    sm2::verify(&RUST_ECC, c, q, m, s)
+                (sm2::sign(&RUST, curve, &key.private, &digest, &mut random).unwrap(), |c, q, m, s| {
+                    sm2::verify(&RUST, c, q, m, s)
                 }),
             ];
             for (signature, verify) in signed {
@@ -180,17 +178,16 @@ fn schemes_refuse_changes() {
 fn ecdaa_matches_its_commitment() {
     let mut random = Counter(100);
     for curve in Curve::ALL {
-        let key = generate_key(&RUST_ECC, curve, &mut random).unwrap();
+        let key = generate_key(&RUST, curve, &mut random).unwrap();
         let r = random_scalar(curve, &mut random);
-        let e = commit::compute(&RUST_ECC, curve, &key.private, &r, None, None).unwrap().e.unwrap();
+        let e = commit::compute(&RUST, curve, &key.private, &r, None, None).unwrap().e.unwrap();
         // Bytes that make the nonce 5: it is returned and hashed without its leading zeros.
         let mut nonce = drawing(curve, &[5]);
-        let signature =
-            ecdaa::sign(&RUST_ECC, curve, HashAlg::Sha256, &key.private, &r, b"digest", &mut nonce).unwrap();
+        let signature = ecdaa::sign(&RUST, curve, HashAlg::Sha256, &key.private, &r, b"digest", &mut nonce).unwrap();
         assert_eq!(signature.r, [5], "{curve:?}");
-        let t = CRYPTO.hash.digest(HashAlg::Sha256, &[&[5], b"digest"]);
+        let t = RUST.hash.digest(HashAlg::Sha256, &[&[5], b"digest"]);
         let minus = scalar::sub(curve, &[], &t);
-        let point = RUST_ECC.ecc.mul_add(curve, &signature.s, &minus, &key.public).unwrap();
+        let point = RUST.ecc.mul_add(curve, &signature.s, &minus, &key.public).unwrap();
         assert_eq!(point, e, "{curve:?}");
     }
 }
@@ -202,16 +199,16 @@ fn commitments() {
         let (d, r) = (random_scalar(curve, &mut random), random_scalar(curve, &mut random));
         let p1 = times_g(curve, &[7]);
         // A preimage whose hash is the x coordinate of a point would need the square root; try the check instead.
-        let refused = commit::second_point(&RUST_ECC, curve, HashAlg::Sha256, b"s2", &[1]);
+        let refused = commit::second_point(&RUST, curve, HashAlg::Sha256, b"s2", &[1]);
         assert_eq!(refused, Err(CryptoError::InvalidInput), "{curve:?}");
         let p2 = times_g(curve, &[9]);
-        let all = commit::compute(&RUST_ECC, curve, &d, &r, Some(&p1), Some(&p2)).unwrap();
+        let all = commit::compute(&RUST, curve, &d, &r, Some(&p1), Some(&p2)).unwrap();
         assert_eq!(all.k, Some(times_g(curve, &scalar::mul(curve, &d, &[9]))), "{curve:?}");
         assert_eq!(all.l, Some(times_g(curve, &scalar::mul(curve, &r, &[9]))), "{curve:?}");
         assert_eq!(all.e, Some(times_g(curve, &scalar::mul(curve, &r, &[7]))), "{curve:?}");
-        let second = commit::compute(&RUST_ECC, curve, &d, &r, None, Some(&p2)).unwrap();
+        let second = commit::compute(&RUST, curve, &d, &r, None, Some(&p2)).unwrap();
         assert_eq!((second.k.is_some(), second.l.is_some(), second.e), (true, true, None), "{curve:?}");
-        let zero = commit::compute(&RUST_ECC, curve, &d, &[0], None, None);
+        let zero = commit::compute(&RUST, curve, &d, &[0], None, None);
         assert_eq!(zero, Err(CryptoError::InvalidInput), "{curve:?}");
     }
 }
@@ -221,9 +218,9 @@ fn commitments() {
 #[test]
 fn second_point_of_a_commitment() {
     let y2 = hex("36a4a80ab05d85f9b83ec87ff15189b10b306ed01a6fd8c4406eb192d4792c20");
-    let point = commit::second_point(&RUST_ECC, Curve::Bn256, HashAlg::Sha256, b"s2-1", &y2).unwrap();
+    let point = commit::second_point(&RUST, Curve::Bn256, HashAlg::Sha256, b"s2-1", &y2).unwrap();
     assert_eq!(point.x.len(), 32);
-    assert!(RUST_ECC.ecc.on_curve(Curve::Bn256, &point));
+    assert!(RUST.ecc.on_curve(Curve::Bn256, &point));
 }
 
 #[test]
@@ -245,17 +242,17 @@ fn key_agreements_agree() {
     type Exchange = fn(&Crypto, Curve, &[u8], &[u8], &Point, &Point) -> Result<Point, CryptoError>;
     let mut random = Counter(300);
     for curve in Curve::ALL {
-        let keys: Vec<KeyPair> = (0..4).map(|_| generate_key(&RUST_ECC, curve, &mut random).unwrap()).collect();
+        let keys: Vec<KeyPair> = (0..4).map(|_| generate_key(&RUST, curve, &mut random).unwrap()).collect();
         let [sa, ea, sb, eb] = &keys[..] else { unreachable!("four keys") };
         for exchange in [mqv::exchange as Exchange, sm2::exchange] {
-            let a = exchange(&RUST_ECC, curve, &sa.private, &ea.private, &sb.public, &eb.public).unwrap();
-            let b = exchange(&RUST_ECC, curve, &sb.private, &eb.private, &sa.public, &ea.public).unwrap();
+            let a = exchange(&RUST, curve, &sa.private, &ea.private, &sb.public, &eb.public).unwrap();
+            let b = exchange(&RUST, curve, &sb.private, &eb.private, &sa.public, &ea.public).unwrap();
             assert_eq!(a, b, "{curve:?}");
         }
-        let a = ecdh::two_phase(&RUST_ECC, curve, &sa.private, &ea.private, &sb.public, &eb.public).unwrap();
-        let b = ecdh::two_phase(&RUST_ECC, curve, &sb.private, &eb.private, &sa.public, &ea.public).unwrap();
+        let a = ecdh::two_phase(&RUST, curve, &sa.private, &ea.private, &sb.public, &eb.public).unwrap();
+        let b = ecdh::two_phase(&RUST, curve, &sb.private, &eb.private, &sa.public, &ea.public).unwrap();
         assert_eq!(a, b, "{curve:?}");
-        assert_eq!(a.0, ecdh::z(&RUST_ECC, curve, &sa.private, &sb.public).unwrap(), "{curve:?}");
+        assert_eq!(a.0, ecdh::z(&RUST, curve, &sa.private, &sb.public).unwrap(), "{curve:?}");
     }
 }
 
@@ -270,7 +267,7 @@ fn associated_values() {
 
 #[test]
 fn debug_hides_private_keys() {
-    let key = generate_key(&RUST_ECC, Curve::P256, &mut Counter(1)).unwrap();
+    let key = generate_key(&RUST, Curve::P256, &mut Counter(1)).unwrap();
     let text: String = alloc::format!("{:?}", key.private);
     assert_eq!(text, "Private(..)");
 }
