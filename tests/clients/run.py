@@ -60,6 +60,7 @@ def tcp_daemon(daemon):
         "TPM_SERVER_TYPE": "raw",
         "TPM_SERVER_NAME": "127.0.0.1",
         "TPM_COMMAND_PORT": str(daemon.port),
+        "TPM_ENCRYPT_SESSIONS": "0",  # session files are read by the next utility, which has another key
     }
 
 

@@ -42,6 +42,9 @@ tpm2_pcrread -Q -o have sha256:16; same want have
 echo -n event > event; tpm2_pcrevent -Q 16 event
 { cat want; openssl dgst -sha256 -binary event; } | openssl dgst -sha256 -binary > want2
 tpm2_pcrread -Q -o have sha256:16; same want2 have
+head -c 3000 /dev/urandom > event; tpm2_pcrevent -Q 16 event
+{ cat want2; openssl dgst -sha256 -binary event; } | openssl dgst -sha256 -binary > want3
+tpm2_pcrread -Q -o have sha256:16; same want3 have
 tpm2_pcrreset 16; tpm2_pcrread -Q -o have sha256:16; head -c 32 /dev/zero | cmp - have
 refused 0x907 tpm2_pcrreset 0
 tpm2_pcrallocate -Q sha1:none+sha256:all+sha384:all+sha512:none
