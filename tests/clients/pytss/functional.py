@@ -67,8 +67,8 @@ def storage_key(tpm, kind="ecc"):
 
 def signing(kind):
     """The template of a key that signs, with SHA-256."""
-    attributes = "fixedtpm|fixedparent|sensitivedataorigin|userwithauth|sign"
-    return TPM2B_PUBLIC.parse(kind + "-sha256", objectAttributes=attributes)
+    attributes = "fixedtpm|fixedparent|sensitivedataorigin|userwithauth|sign|noda"
+    return TPM2B_PUBLIC.parse(kind + "-sha256:null", objectAttributes=attributes)
 
 
 def keys_and_sessions(tpm):
@@ -93,7 +93,7 @@ def keys_and_sessions(tpm):
                         tpm.verify_signature(key, digest, signature)
                     tpm.flush_context(auth)
             tpm.tr_set_auth(key, "wrong")
-            refused(TPM2_RC.AUTH_FAIL, tpm.sign, key, digest, how, ticket)
+            refused(TPM2_RC.BAD_AUTH, tpm.sign, key, digest, how, ticket)
             refused(TPM2_RC.SIGNATURE, tpm.verify_signature, key, TPM2B_DIGEST(bytes(32)), signature)
             tpm.flush_context(key)
         tpm.flush_context(parent)
