@@ -184,10 +184,10 @@ impl Sequence {
             SEQUENCE_VERSION.write(w)?;
             self.auth.write(w)?;
             match &self.kind {
-                SequenceKind::Hash { hasher, head } => {
+                SequenceKind::Hash { hasher, ticket } => {
                     0u8.write(w)?;
                     write_hasher(w, hasher)?;
-                    write_bytes(w, head)
+                    ticket.map_or(0u8, |safe| if safe { 2 } else { 1 }).write(w)
                 }
                 SequenceKind::Event { hashers } => {
                     1u8.write(w)?;
@@ -217,7 +217,16 @@ impl Sequence {
             }
             let auth = Auth::read(r)?;
             let kind = match u8::read(r)? {
-                0 => SequenceKind::Hash { hasher: read_hasher(r)?, head: read_bytes(r)?.to_vec() },
+                0 => {
+                    let hasher = read_hasher(r)?;
+                    let ticket = match u8::read(r)? {
+                        0 => None,
+                        1 => Some(false),
+                        2 => Some(true),
+                        _ => return Err(Fault::VALUE),
+                    };
+                    SequenceKind::Hash { hasher, ticket }
+                }
                 1 => {
                     let mut hashers = HashAlg::ALL.map(Hasher::new);
                     for hasher in &mut hashers {
@@ -328,11 +337,12 @@ mod tests {
         let mut hasher = Hasher::new(HashAlg::Sha384);
         hasher.update(b"first");
         let auth = || Secret::from_slice(b"a").unwrap();
-        let sequence = Sequence { auth: auth(), kind: SequenceKind::Hash { hasher: hasher.clone(), head: vec![1, 2] } };
+        let sequence =
+            Sequence { auth: auth(), kind: SequenceKind::Hash { hasher: hasher.clone(), ticket: Some(false) } };
         let back = Sequence::decode(&sequence.encode()).unwrap();
         assert_eq!(&*back.auth, b"a");
-        let SequenceKind::Hash { hasher: mut again, head } = back.kind else { panic!("another kind") };
-        assert_eq!(head, [1, 2]);
+        let SequenceKind::Hash { hasher: mut again, ticket } = back.kind else { panic!("another kind") };
+        assert_eq!(ticket, Some(false));
         (hasher.update(b"second"), again.update(b"second"));
         assert_eq!(hasher.finish(), again.finish());
 

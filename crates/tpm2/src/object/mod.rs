@@ -1,9 +1,11 @@
 //! Objects: keys and sealed data, and what is loaded of them (Part 1, 25 to 27).
 
 mod encoding;
+mod sequence;
 mod slots;
 
-pub(crate) use slots::{Sequence, SequenceKind, Slot};
+pub(crate) use sequence::{Sequence, SequenceKind};
+pub(crate) use slots::Slot;
 
 use crate::structures::{HashAlg, Name, ObjectAttributes, Public, Sensitive};
 use alloc::sync::Arc;

@@ -1,37 +1,10 @@
 //! Slots of transient objects, and finding objects by handle.
 
-use super::Object;
+use super::{Object, Sequence};
 use crate::structures::{HandleKind, kind, rh};
 use crate::tpm::Tpm;
 use alloc::sync::Arc;
 use sealwright_core::Fault;
-use sealwright_crypto::hash::{Hasher, HmacState};
-
-/// A running hash, HMAC or event sequence (Part 1, 32).
-#[derive(Clone, Debug)]
-pub(crate) struct Sequence {
-    /// Authorization value of the sequence.
-    pub(crate) auth: crate::structures::Auth,
-    pub(crate) kind: SequenceKind,
-}
-
-/// What a sequence computes.
-#[derive(Clone, Debug)]
-pub(crate) enum SequenceKind {
-    /// Hash of data; `safe` is `None` until the first bytes were seen, then false if they were TPM_GENERATED_VALUE.
-    Hash { hasher: Hasher, head: alloc::vec::Vec<u8> },
-    /// One hash for each bank.
-    Event { hashers: [Hasher; crate::structures::HASH_COUNT] },
-    /// HMAC under a key.
-    Hmac { hmac: HmacState },
-    /// CMAC under a key: the chaining value so far, and the bytes of the block that is not full (or is the last).
-    Cmac {
-        cipher: sealwright_crypto::BlockCipher,
-        key: crate::structures::SensitiveValue,
-        chain: [u8; 16],
-        pending: alloc::vec::Vec<u8>,
-    },
-}
 
 /// What a transient handle names.
 #[derive(Clone, Debug)]

@@ -1,7 +1,7 @@
 //! Signing and verifying with keys of every type (Part 1, 32; Part 4, CryptUtil.c), and attestation.
 
 mod commit;
-mod ecc;
+pub(crate) mod ecc;
 mod rsa;
 
 use crate::object::Object;
