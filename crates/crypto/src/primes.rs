@@ -53,7 +53,7 @@ pub fn find_prime(
     rng: &mut dyn Random,
     poll: &mut dyn FnMut() -> bool,
 ) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
-    if bits % 64 != 0 || !SIZES.contains(&bits) || e == 0 {
+    if !bits.is_multiple_of(64) || !SIZES.contains(&bits) || e == 0 {
         return Err(CryptoError::InvalidInput);
     }
     let mut field = Field::new();
@@ -79,11 +79,11 @@ fn draw(bits: usize, level: SeedCompatLevel, rng: &mut dyn Random) -> Result<Nat
     let mut candidate = natural::from_bytes(&bytes, bits / 64).ok_or(CryptoError::InvalidInput)?;
     if let Some(top) = candidate.last_mut() {
         *top = match level {
-            SeedCompatLevel::Original => (((*top >> 48) * 0x4AFB >> 16) + 0xB505) << 48 | *top & 0xffff,
+            SeedCompatLevel::Original => (((((*top >> 48) * 0x4AFB) >> 16) + 0xB505) << 48) | (*top & 0xffff),
             SeedCompatLevel::RsaPrimeAdjustFix => {
                 let word = *top >> 32;
-                let scaled = (word >> 16) * 0x4AFB + ((word & 0xffff) * 0x4AFB >> 16) + 0xB505_0000;
-                scaled << 32 | *top & 0xffff_ffff
+                let scaled = (word >> 16) * 0x4AFB + (((word & 0xffff) * 0x4AFB) >> 16) + 0xB505_0000;
+                (scaled << 32) | (*top & 0xffff_ffff)
             }
         };
     }
@@ -257,7 +257,7 @@ pub(crate) fn is_small_prime(number: u32) -> bool {
                 .iter()
                 .map(|prime| u32::from(*prime))
                 .take_while(|prime| prime.saturating_mul(*prime) <= number)
-                .all(|prime| number % prime != 0)
+                .all(|prime| !number.is_multiple_of(prime))
 }
 
 /// All odd primes below 2^16.

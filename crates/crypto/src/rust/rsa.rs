@@ -94,7 +94,7 @@ fn public<const L: usize>(n: &[u8], e: u32, message: &[u8]) -> Result<Zeroizing<
         return Err(CryptoError::TooLarge);
     }
     let message = Zeroizing::new(modulus.residue(&message));
-    let result = Zeroizing::new(modulus.number(&*modulus.power_public(&message, e)));
+    let result = Zeroizing::new(modulus.number(&modulus.power_public(&message, e)));
     Ok(natural::to_bytes(&*result, n.len()))
 }
 
@@ -112,7 +112,7 @@ fn private<const L: usize>(key: &RsaKey, c: &Natural) -> Result<Natural, CryptoE
     }
     let [low, high] = &*halves;
     let m1 = p.power(&Zeroizing::new(p.wide_residue(high, low)), &key.dp);
-    let m2 = Zeroizing::new(q.number(&*q.power(&Zeroizing::new(q.wide_residue(high, low)), &key.dq)));
+    let m2 = Zeroizing::new(q.number(&q.power(&Zeroizing::new(q.wide_residue(high, low)), &key.dq)));
     // h = (m1 - m2) * qinv mod p: a residue times a plain number is a plain number.
     let difference = Zeroizing::new(p.sub(&m1, &p.residue(&m2)));
     let h = Zeroizing::new(p.mul(&difference, &*array::<L>(&key.qinv).ok_or(bad)?));
