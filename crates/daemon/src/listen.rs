@@ -4,11 +4,12 @@ use crate::descriptor;
 use crate::failure::{Failure, failure};
 use crate::options::Endpoint;
 use crate::user;
+use core::net::SocketAddr;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, Mode};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
-use std::net::{SocketAddr, ToSocketAddrs};
+use std::net::ToSocketAddrs;
 use std::path::PathBuf;
 
 /// A listening socket.

@@ -13,6 +13,7 @@ use crate::store::Directory;
 use crate::tpm::{Manners, Tpm};
 use crate::user::Account;
 use crate::{data, info, instance, notify, seccomp};
+use core::sync::atomic::AtomicBool;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::io::Errno;
@@ -20,7 +21,6 @@ use rustix::process::DumpableBehavior;
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 fn need_state(options: &Options) -> Result<&StateOption, Failure> {
     options.state.as_ref().ok_or_else(|| failure!("--tpmstate dir=FOLDER is needed (or the variable TPM_PATH)"))

@@ -3,9 +3,9 @@
 
 use crate::log::say;
 use crate::tpm::Tpm;
+use core::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 /// TPM2_CC_SET_LOCALITY of the kernel's vTPM proxy driver.

@@ -3,9 +3,9 @@
 use crate::instance::Maker;
 use crate::seal::Kind;
 use crate::store::{StateStore, StoreFault};
+use core::sync::atomic::{AtomicU32, Ordering};
 use sealwright_core::{Engine, Platform, PlatformFault, StateFault};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 /// A folder that is removed at the end.

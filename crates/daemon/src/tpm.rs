@@ -6,10 +6,11 @@ use crate::options::AutoStartup;
 use crate::seal::envelope::{self, MAX_ENVELOPE};
 use crate::seal::{Kind, Layer, SealFault, SealKey};
 use crate::store::{StateStore, StoreFault};
+use core::sync::atomic::{AtomicBool, Ordering};
+use core::time::Duration;
 use sealwright_core::{Engine, Platform, PlatformFault};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 use zeroize::Zeroizing;
 
 /// Result codes of the control channel (TPM 1.2 numbers, whatever the TPM).

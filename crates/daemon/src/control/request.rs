@@ -1,12 +1,13 @@
 //! Reads one request.
 
+use core::mem::MaybeUninit;
+use core::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
 use std::io::IoSliceMut;
-use std::mem::MaybeUninit;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// A request arrives within this time of its first byte.
 const WHOLE: Duration = Duration::from_millis(500);

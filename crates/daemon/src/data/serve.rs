@@ -162,13 +162,11 @@ impl<'a> Client<'a> {
             Some(Frame { skip, locality, total: Some(total) }) if total <= self.filled => {
                 return self.command(skip, locality, total);
             }
-            Some(Frame { total: Some(total), .. }) if total > self.buffer.len() => {
-                if self.filled >= self.buffer.len() {
-                    return match self.drain(total.saturating_sub(self.filled)) {
-                        Got::Gone => Next::Close,
-                        _ => self.all_there_is(frame),
-                    };
-                }
+            Some(Frame { total: Some(total), .. }) if total > self.buffer.len() && self.filled >= self.buffer.len() => {
+                return match self.drain(total.saturating_sub(self.filled)) {
+                    Got::Gone => Next::Close,
+                    _ => self.all_there_is(frame),
+                };
             }
             Some(Frame { total: None, .. }) => return self.all_there_is(frame),
             _ => {}

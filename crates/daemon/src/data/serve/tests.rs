@@ -1,10 +1,11 @@
 use super::*;
 use crate::testing::{CounterMaker, Memory};
 use crate::tpm::{Manners, Tpm};
+use core::sync::atomic::AtomicBool;
+use core::time::Duration;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
-use std::sync::atomic::AtomicBool;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 fn client(initialised: bool) -> (UnixStream, Arc<Shared>) {
     let cancel = Arc::new(AtomicBool::new(false));

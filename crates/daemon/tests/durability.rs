@@ -1,0 +1,56 @@
+//! What was answered is stored: the daemon is killed at random moments, and never forgets a counted step.
+
+mod common;
+
+use common::{Daemon, Folder, key_file};
+use core::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Kills in one run.
+const KILLS: u64 = 12;
+
+fn count_through_kills(name: &str, with_key: bool) {
+    let folder = Folder::new(name);
+    key_file(&folder.at("key"), '5');
+    let key = format!("file={},mode=aes-256-cbc", folder.text("key"));
+    let extra: &[&str] = if with_key { &["--key", &key] } else { &[] };
+    let mut answered = 0;
+    for kill in 0..KILLS {
+        let mut daemon = Daemon::running(&folder, extra);
+        let mut data = daemon.data();
+        if kill == 0 {
+            assert_eq!(data.define_counter(), 0);
+            assert_eq!(data.increment(), Some(0));
+            answered = data.counter();
+        }
+        let found = data.counter();
+        // One step may have been stored whose answer was cut off by the kill.
+        assert!(found == answered || found == answered + 1, "kill {kill}: {found} after {answered}");
+        let count = Arc::new(AtomicU64::new(found));
+        let counting = {
+            let count = count.clone();
+            std::thread::spawn(move || {
+                while data.increment() == Some(0) {
+                    count.fetch_add(1, Ordering::SeqCst);
+                }
+            })
+        };
+        // Wait for at least one step, then a little longer each time.
+        common::wait("a step", || (count.load(Ordering::SeqCst) > found).then_some(()));
+        std::thread::sleep(Duration::from_micros(kill * 1700));
+        daemon.kill();
+        counting.join().unwrap();
+        answered = count.load(Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn plain_state_survives_kills() {
+    count_through_kills("kill-plain", false);
+}
+
+#[test]
+fn encrypted_state_survives_kills() {
+    count_through_kills("kill-sealed", true);
+}
