@@ -206,6 +206,8 @@ fn serve(options: &Options, ready: Option<background::Ready>) -> Result<ExitCode
             "without a control channel nobody can start the TPM: give --ctrl, or --flags not-need-init"
         ));
     }
+    // Before the pid file invites others to send them.
+    let signals = signals()?;
     // Sockets come first: VM managers wait for them to appear for a second at most.
     let mut files = SocketFiles(Vec::new());
     let mut bind = |name: &str, endpoint: &_| {
@@ -223,7 +225,6 @@ fn serve(options: &Options, ready: Option<background::Ready>) -> Result<ExitCode
     let shared = Shared::new(tpm, cancel, options.reject_locality_4, options.allow_set_locality);
     let shared = Arc::new(shared.map_err(|e| failure!("cannot make an event: {e}"))?);
     power_up(options, &shared)?;
-    let signals = signals()?;
     let action = options.seccomp.unwrap_or(SeccompAction::Kill);
     seccomp::install(action)?;
 

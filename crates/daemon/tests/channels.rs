@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::{Control, Daemon, Data, Folder, key_file};
+use common::{Control, Daemon, Data, Folder, control_only, key_file};
 use core::time::Duration;
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
 use std::io::{IoSlice, Read, Write};
@@ -27,7 +27,7 @@ fn set_data_fd(control: &mut Control) -> (u32, Data) {
 
 /// A daemon as QEMU gets it: control channel only.
 fn for_qemu(folder: &Folder) -> Daemon {
-    Daemon::start(folder, &["--server", "type=tcp,port=0"])
+    Daemon::spawn(folder, &mut control_only(folder))
 }
 
 /// What QEMU sends at the reset of the machine.

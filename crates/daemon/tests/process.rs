@@ -46,7 +46,7 @@ fn sigterm_ends_cleanly_and_leaves_no_files() {
     let folder = Folder::new("sigterm");
     let pid = format!("file={}", folder.text("pid"));
     let mut daemon = Daemon::running(&folder, &["--pid", &pid]);
-    let written = std::fs::read_to_string(folder.at("pid")).unwrap();
+    let written = wait("the pid file", || std::fs::read_to_string(folder.at("pid")).ok().filter(|t| t.ends_with('\n')));
     assert_eq!(written.trim(), daemon.child.id().to_string());
     assert!(Command::new("kill").arg(written.trim()).status().unwrap().success());
     assert!(daemon.wait().success());

@@ -60,25 +60,35 @@ pub(crate) fn wait<T>(what: &str, mut done: impl FnMut() -> Option<T>) -> T {
     }
 }
 
-/// A command line with a state folder, a control and a data socket in `folder`.
-pub(crate) fn command(folder: &Folder, extra: &[&str]) -> Command {
+/// A command line with a state folder and a control socket in `folder`.
+pub(crate) fn control_only(folder: &Folder) -> Command {
     let mut command = Command::new(VTPMD);
     command
         .args(["socket", "--tpm2", "--tpmstate", &format!("dir={}", folder.text("state"))])
         .args(["--ctrl", &format!("type=unixio,path={}", folder.text("ctrl"))])
-        .args(["--server", &format!("type=unixio,path={}", folder.text("data"))])
-        .args(extra)
         .stdin(Stdio::null())
         .stderr(Stdio::piped());
+    command
+}
+
+/// A command line with a state folder, a control and a data socket in `folder`.
+pub(crate) fn command(folder: &Folder, extra: &[&str]) -> Command {
+    let mut command = control_only(folder);
+    command.args(["--server", &format!("type=unixio,path={}", folder.text("data"))]).args(extra);
     command
 }
 
 impl Daemon {
     /// Starts a daemon and waits until its control socket answers.
     pub(crate) fn start(folder: &Folder, extra: &[&str]) -> Self {
+        Self::spawn(folder, &mut command(folder, extra))
+    }
+
+    /// Starts this command and waits until its control socket answers.
+    pub(crate) fn spawn(folder: &Folder, command: &mut Command) -> Self {
         let (ctrl, data) = (folder.at("ctrl"), folder.at("data"));
         let _ = std::fs::remove_file(&ctrl);
-        let child = command(folder, extra).spawn().unwrap();
+        let child = command.spawn().unwrap();
         let mut daemon = Self { child, folder_ctrl: ctrl, folder_data: data };
         wait("the control socket", || {
             if let Some(status) = daemon.child.try_wait().unwrap() {
