@@ -302,7 +302,7 @@ impl<'a> Describer<'a> {
         match alg {
             HMAC => {
                 let mac = self.input.raw(digest_size(hash_alg))?;
-                let text = if self.fixed { hex(mac) } else { "<mac>".into() };
+                let text = if self.fixed && self.code == table::code("Sign") { hex(mac) } else { "<mac>".into() };
                 self.put(name, format!("hmac {hash_alg:#06x} {text}"));
             }
             RSASSA | RSAPSS => {

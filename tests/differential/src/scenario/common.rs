@@ -77,9 +77,9 @@ pub(super) fn external_secret(t: &mut Tpm, kind: u16, attributes: u32, parameter
 }
 
 /// Attributes of an external signing key.
-pub(super) const EXTERNAL_SIGN: u32 = USER_WITH_AUTH | KEY_SIGN;
+pub(super) const EXTERNAL_SIGN: u32 = USER_WITH_AUTH | NO_DA | KEY_SIGN;
 /// Attributes of an external decryption key.
-pub(super) const EXTERNAL_DECRYPT: u32 = USER_WITH_AUTH | KEY_DECRYPT;
+pub(super) const EXTERNAL_DECRYPT: u32 = USER_WITH_AUTH | NO_DA | KEY_DECRYPT;
 
 /// A null ticket of the given tag.
 pub(super) fn null_ticket(tag: u16) -> Out {

@@ -44,8 +44,16 @@ pub(super) fn commands(t: &mut Tpm) {
             for locality in [1u8, 2, 3, 0, 31, 32, 32, 33, 255] {
                 attempt(&format!("{locality}"), "PolicyLocality", Out::new().u8(locality));
             }
-            for n in [0, size - 1, size, size, size + 1, 64] {
-                for name in ["PolicyCpHash", "PolicyNameHash", "PolicyTemplate"] {
+            for name in ["PolicyCpHash", "PolicyNameHash", "PolicyTemplate", "PolicyDuplicationSelect"] {
+                attempt("before a hash", "PolicyRestart", Out::new());
+                if name == "PolicyDuplicationSelect" {
+                    for include in [1u8, 0] {
+                        attempt("before it", "PolicyRestart", Out::new());
+                        attempt("names", name, Out::new().sized(&[1; 34]).sized(&[2; 34]).u8(include));
+                    }
+                    continue;
+                }
+                for n in [0, size - 1, size, size, size + 1, 64] {
                     attempt(&format!("{n} bytes"), name, Out::new().sized(&vec![n as u8; n]));
                 }
             }
@@ -72,7 +80,7 @@ pub(super) fn commands(t: &mut Tpm) {
                 attempt("short digest", "PolicyPCR", Out::new().sized(&zeros[1..]).raw(&pcr.0));
             }
             for operation in 0..13u16 {
-                for operand in operands {
+                for operand in operands.into_iter().filter(|o| !o.is_empty()) {
                     for offset in [0u16, 8, 24, 25, 40] {
                         if offset < 16 && matches!(operation, 10 | 11) {
                             // Single bits of a running clock.
