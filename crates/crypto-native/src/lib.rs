@@ -1,1 +1,20 @@
 //! The Sealwright crypto provider on AWS-LC.
+//!
+//! [`NATIVE`] takes from the native library what it does much faster than portable code: RSA, the prime test, and the
+//! NIST curves. All other parts are those of [`sealwright_crypto::rust`], so both providers give the same bytes. The
+//! choice is argued in `docs/decisions/0002-native-provider.md`.
+
+mod bignum;
+mod ecc;
+mod group;
+mod rsa;
+
+pub use ecc::NativeEcc;
+pub use rsa::NativeRsa;
+
+use sealwright_crypto::Crypto;
+use sealwright_crypto::rust::{RustCipher, RustHash};
+
+/// The provider of host programs.
+pub static NATIVE: Crypto =
+    Crypto { name: "aws-lc", hash: &RustHash, cipher: &RustCipher, rsa: &NativeRsa, ecc: &NativeEcc };

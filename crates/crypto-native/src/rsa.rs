@@ -1,0 +1,119 @@
+//! RSA arithmetic and the prime test on the native library.
+
+use crate::bignum::{Modulus, Number};
+use sealwright_crypto::rust::RustRsa;
+use sealwright_crypto::{CryptoError, Rsa, RsaKey};
+use zeroize::Zeroizing;
+
+/// RSA of AWS-LC, for moduli of up to 4096 bits as in [`RustRsa`].
+#[derive(Clone, Copy, Debug, Default)]
+pub struct NativeRsa;
+
+/// Largest modulus in bytes.
+const MAX_SIZE: usize = 512;
+
+/// Without leading zeros.
+fn significant(bytes: &[u8]) -> &[u8] {
+    let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
+    bytes.get(zeros..).unwrap_or_default()
+}
+
+/// With leading zeros up to `size`: the length of a secret number then says nothing about it.
+fn padded(bytes: &[u8], size: usize) -> Zeroizing<Vec<u8>> {
+    let bytes = significant(bytes);
+    let zeros = core::iter::repeat_n(0, size.saturating_sub(bytes.len()));
+    let mut out = Zeroizing::new(Vec::with_capacity(size.max(bytes.len())));
+    out.extend(zeros.chain(bytes.iter().copied()));
+    out
+}
+
+impl Rsa for NativeRsa {
+    fn public(&self, n: &[u8], e: u32, message: &[u8]) -> Result<Vec<u8>, CryptoError> {
+        let n = significant(n);
+        if n.len() > MAX_SIZE {
+            return Err(CryptoError::Unsupported);
+        }
+        let modulus = Modulus::public(n).ok_or(CryptoError::InvalidInput)?;
+        let message = Number::from_bytes(message);
+        if !message.less(modulus.number()) {
+            return Err(CryptoError::TooLarge);
+        }
+        let power = modulus.power_public(&message, &Number::from_bytes(&e.to_be_bytes()));
+        let bytes = power.and_then(|power| power.to_bytes(n.len())).ok_or(CryptoError::InvalidInput)?;
+        Ok(bytes.to_vec())
+    }
+
+    fn private(&self, key: &RsaKey, cipher: &[u8]) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
+        let n = significant(&key.n);
+        let half = significant(&key.p).len();
+        if n.len() > MAX_SIZE || half != significant(&key.q).len() || n.len() != half.saturating_mul(2) {
+            // Not a key of a TPM: its primes have the same size. The portable code takes any.
+            return RustRsa.private(key, cipher);
+        }
+        let modulus = Modulus::public(n).ok_or(CryptoError::InvalidInput)?;
+        let cipher = Number::from_bytes(cipher);
+        if !cipher.less(modulus.number()) {
+            return Err(CryptoError::TooLarge);
+        }
+        let message = chinese(key, half, &cipher).ok_or(CryptoError::InvalidInput)?;
+        // A fault in one half would let anybody compute a prime from the result.
+        let again = message
+            .less(modulus.number())
+            .then(|| modulus.power_public(&message, &Number::from_bytes(&key.e.to_be_bytes())));
+        match again.flatten() {
+            Some(again) if again.same(&cipher) => message.to_bytes(n.len()).ok_or(CryptoError::Mismatch),
+            _ => Err(CryptoError::Mismatch),
+        }
+    }
+
+    fn miller_rabin(&self, candidate: &[u8], bases: &mut dyn FnMut() -> Zeroizing<Vec<u8>>, rounds: usize) -> bool {
+        if significant(candidate).len() > MAX_SIZE {
+            return false;
+        }
+        Modulus::secret(significant(candidate)).and_then(|w| miller_rabin(&w, bases, rounds)).unwrap_or(false)
+    }
+}
+
+/// PKCS #1, 5.1.2, 2b, in constant time. `half` is the size of both primes.
+fn chinese(key: &RsaKey, half: usize, cipher: &Number) -> Option<Number> {
+    let p = Modulus::secret(significant(&key.p))?;
+    let q = Modulus::secret(significant(&key.q))?;
+    let dp = Number::from_bytes(&padded(&key.dp, half));
+    let dq = Number::from_bytes(&padded(&key.dq, half));
+    let qinv = Number::from_bytes(&padded(&key.qinv, half));
+    if !qinv.less(p.number()) {
+        return None;
+    }
+    let [m1, m2] = Modulus::power_pair((&p, &p.residue(cipher)?, &dp), (&q, &q.residue(cipher)?, &dq))?;
+    // h = (m1 - m2) * qinv mod p, without a branch on which half is larger.
+    let difference = p.residue(&m1.plus(&p.number().minus(&p.residue(&m2)?)?)?)?;
+    let h = p.product(&difference, &qinv)?;
+    q.multiply_add(&h, &m2)
+}
+
+/// FIPS 186-4, C.3.1.
+fn miller_rabin(w: &Modulus, bases: &mut dyn FnMut() -> Zeroizing<Vec<u8>>, rounds: usize) -> Option<bool> {
+    let one = Number::from_bytes(&[1]);
+    let minus_one = w.number().minus(&one)?;
+    // w - 1 = 2^a * m
+    let a = minus_one.trailing_zeros();
+    let m = minus_one.shifted_right(a)?;
+    'round: for _ in 0..rounds {
+        let mut base = Number::from_bytes(&bases());
+        if !base.less(w.number()) {
+            base = w.residue_public(&base)?;
+        }
+        let mut z = w.power(&base, &m)?;
+        if z.same(&one) || z.same(&minus_one) {
+            continue;
+        }
+        for _ in 1..a {
+            z = w.product(&z, &z)?;
+            if z.same(&minus_one) {
+                continue 'round;
+            }
+        }
+        return Some(false);
+    }
+    Some(true)
+}
