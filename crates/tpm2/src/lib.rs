@@ -20,8 +20,12 @@
 
 extern crate alloc;
 
+mod clock;
 mod commands;
+mod dispatch;
 mod engine;
+mod entity;
+mod lockout;
 mod nv;
 mod object;
 mod session;

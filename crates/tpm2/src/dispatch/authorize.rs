@@ -82,8 +82,8 @@ pub(super) fn check_locked_out(tpm: &mut Tpm<'_>, lockout: bool) -> Result<(), F
     }
     if !tpm.state.volatile.da_used {
         tpm.state.volatile.da_used = true;
-        if tpm.state.permanent.orderly_state != OrderlyState::None {
-            tpm.permanent_mut().orderly_state = OrderlyState::None;
+        if tpm.state.permanent.orderly_state != OrderlyState::DaUsed {
+            tpm.permanent_mut().orderly_state = OrderlyState::DaUsed;
         }
     }
     Ok(())

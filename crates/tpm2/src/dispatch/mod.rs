@@ -29,11 +29,10 @@ mod code {
     pub(super) const GET_TEST_RESULT: u32 = 0x17C;
 }
 
-/// Commands that are refused in read-only mode (Part 3, ReadOnlyControl): those that change what survives a reset.
+/// Commands that are refused whole in read-only mode (Part 3, ReadOnlyControl); some others look at it themselves.
 const REFUSED_READ_ONLY: &[u32] = &[
-    0x11F, 0x120, 0x122, 0x124, 0x125, 0x126, 0x127, 0x128, 0x129, 0x12A, 0x12B, 0x12C, 0x12D, 0x12E, 0x130, 0x131,
-    0x132, 0x133, 0x134, 0x135, 0x136, 0x137, 0x138, 0x139, 0x13A, 0x13B, 0x13F, 0x140, 0x14B, 0x150, 0x152, 0x153,
-    0x156, 0x18B, 0x191, 0x19D, 0x19F,
+    0x11F, 0x120, 0x121, 0x122, 0x124, 0x125, 0x126, 0x127, 0x128, 0x129, 0x12A, 0x12B, 0x12C, 0x12D, 0x12E, 0x130,
+    0x131, 0x132, 0x134, 0x13A, 0x13B, 0x13F, 0x140, 0x150, 0x153, 0x183, 0x191, 0x19D, 0x19F,
 ];
 
 /// The row of a command.
@@ -79,13 +78,7 @@ fn save(engine: &Tpm2, platform: &mut dyn Platform, before: &State) -> Result<()
 
 /// Counts a failed authorization on the state from before the command. If it cannot be made durable it counts in
 /// memory all the same, and nobody learns whether the guess was right.
-fn charge(
-    engine: &mut Tpm2,
-    platform: &mut dyn Platform,
-    locality: u8,
-    penalty: Penalty,
-    fault: Fault,
-) -> Fault {
+fn charge(engine: &mut Tpm2, platform: &mut dyn Platform, locality: u8, penalty: Penalty, fault: Fault) -> Fault {
     let before = engine.state.clone();
     let mut tpm = Tpm {
         crypto: engine.crypto,
@@ -151,6 +144,8 @@ fn perform(
         locality,
         command: CommandSessions::new(code),
     };
+    tpm.update_time();
+    tpm.lockout_self_heal();
     let entered = Entered::of(tpm.state);
     let result = run(&mut tpm, entry, tag, request, response);
     *penalty = tpm.command.penalty;
@@ -177,7 +172,7 @@ fn run(
         sessions::parse(tpm, entry, &mut request)?;
         sessions::check(tpm, entry, request.rest())?;
         decrypted = parameters::decrypt(tpm, request.rest())?;
-        decrypted.as_deref().unwrap_or(request.rest())
+        decrypted.as_ref().map_or(request.rest(), |plain| plain.as_slice())
     } else {
         sessions::check_none(tpm, entry, request.rest())?;
         request.rest()
@@ -213,8 +208,7 @@ fn run(
 fn error_response(fault: Fault, response: &mut [u8]) -> usize {
     let tag = if fault == Fault::BAD_TAG { st::RSP_COMMAND } else { st::NO_SESSIONS };
     let mut out = Writer::new(response);
-    let written =
-        tag.write(&mut out).and_then(|()| 10u32.write(&mut out)).and_then(|()| fault.code().write(&mut out));
+    let written = tag.write(&mut out).and_then(|()| 10u32.write(&mut out)).and_then(|()| fault.code().write(&mut out));
     if written.is_ok() { out.len() } else { 0 }
 }
 
@@ -248,7 +242,8 @@ impl Entered {
 
 /// Records that a power loss from now on is not orderly (Part 4, g_clearOrderly).
 fn mark_not_orderly(tpm: &mut Tpm<'_>) {
-    if tpm.state.permanent.orderly_state != OrderlyState::None {
-        tpm.permanent_mut().orderly_state = OrderlyState::None;
+    let now = if tpm.state.volatile.da_used { OrderlyState::DaUsed } else { OrderlyState::None };
+    if matches!(tpm.state.permanent.orderly_state, OrderlyState::Clear | OrderlyState::State { .. }) {
+        tpm.permanent_mut().orderly_state = now;
     }
 }

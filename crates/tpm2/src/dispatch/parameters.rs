@@ -44,9 +44,7 @@ fn crypt_first(
     key.extend_from_slice(extra);
     match session.symmetric {
         SymDef::Null => Err(Fault::SYMMETRIC),
-        SymDef::Xor(_) => {
-            xor_obfuscation(tpm.crypto, session.hash, &key, newer, older, data).map_err(fault_of)
-        }
+        SymDef::Xor(_) => xor_obfuscation(tpm.crypto, session.hash, &key, newer, older, data).map_err(fault_of),
         SymDef::Cipher(cipher) => {
             let block: BlockCipher = cipher.cipher;
             parameter_cfb(tpm.crypto, session.hash, block, cipher.bits, encrypt, &key, newer, older, data)

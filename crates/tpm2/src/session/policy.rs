@@ -131,9 +131,7 @@ impl Tpm<'_> {
         if !nonce.is_empty() && nonce != session.nonce_tpm.as_slice() {
             return Err(Fault::NONCE.at_parameter(nonce_parameter));
         }
-        if timeout != 0
-            && (timeout < self.state.volatile.time || policy.epoch != self.state.permanent.time_epoch)
-        {
+        if timeout != 0 && (timeout < self.state.volatile.time || policy.epoch != self.state.permanent.time_epoch) {
             return Err(Fault::EXPIRED.at_parameter(timeout_parameter));
         }
         if !cp_hash.is_empty() {

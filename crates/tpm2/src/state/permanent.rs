@@ -29,6 +29,8 @@ pub(crate) enum OrderlyState {
     /// Not at all: power was lost while volatile copies differed from NV.
     #[default]
     None,
+    /// As [`OrderlyState::None`], and something under dictionary-attack protection was used.
+    DaUsed,
     /// Shutdown(CLEAR).
     Clear,
     /// Shutdown(STATE): [`Permanent::saved`] is there.

@@ -1,0 +1,62 @@
+//! Dictionary-attack protection (Part 1, 19.8).
+
+use crate::state::OrderlyState;
+use crate::structures::rh;
+use crate::tpm::Tpm;
+
+impl Tpm<'_> {
+    /// Forgets failed tries that are old enough, and enables lockoutAuth again after its recovery time.
+    pub(crate) fn lockout_self_heal(&mut self) {
+        let time = self.state.volatile.time;
+        let p = &self.state.permanent;
+        let since = time.saturating_sub(p.self_heal_timer) / 1000;
+        let healed = if p.recovery_time == 0 { 0 } else { since / u64::from(p.recovery_time) };
+        if p.failed_tries != 0 && healed != 0 {
+            let step = healed.saturating_mul(u64::from(p.recovery_time)).saturating_mul(1000);
+            let failed = u64::from(p.failed_tries).saturating_sub(healed);
+            let p = self.permanent_mut();
+            p.failed_tries = u32::try_from(failed).unwrap_or(0);
+            p.self_heal_timer = p.self_heal_timer.saturating_add(step);
+        }
+        let p = &self.state.permanent;
+        if !p.lockout_auth_enabled && p.lockout_recovery != 0 {
+            let since = time.saturating_sub(p.lockout_timer) / 1000;
+            if since >= u64::from(p.lockout_recovery) {
+                self.permanent_mut().lockout_auth_enabled = true;
+            }
+        }
+    }
+
+    /// True while protected objects cannot be authorized.
+    pub(crate) fn in_lockout(&self) -> bool {
+        self.state.permanent.failed_tries >= self.state.permanent.max_tries
+    }
+
+    /// Counts a failed authorization of `handle`; for LOCKOUT itself, disables lockoutAuth.
+    pub(crate) fn register_lockout_failure(&mut self, handle: u32) {
+        let time = self.state.volatile.time;
+        let p = self.permanent_mut();
+        if handle == rh::LOCKOUT {
+            p.lockout_auth_enabled = false;
+            p.lockout_timer = time;
+        } else if p.recovery_time != 0 {
+            p.failed_tries = p.failed_tries.saturating_add(1);
+            p.self_heal_timer = time;
+        }
+    }
+
+    /// Forgets the past of the protection: Startup after a reset, Clear.
+    pub(crate) fn lockout_startup(&mut self, reset: bool, previous: OrderlyState) {
+        let p = self.permanent_mut();
+        // Time starts at zero with each reset of the clock, and so do the timers.
+        p.self_heal_timer = 0;
+        p.lockout_timer = 0;
+        if !p.lockout_auth_enabled && p.lockout_recovery == 0 && reset {
+            p.lockout_auth_enabled = true;
+        }
+        // Power was lost after a protected object was used: a failure may not have been counted.
+        if previous == OrderlyState::DaUsed && p.recovery_time != 0 && p.failed_tries < p.max_tries {
+            p.failed_tries = p.failed_tries.saturating_add(1);
+        }
+    }
+}
