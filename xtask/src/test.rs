@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use crate::packages::{self, CLIENTS, GUEST};
+use crate::packages::{self, CLIENTS, GUEST, SWTPM};
 use crate::run::{cargo, command, must, show, target};
 use crate::{Failure, check, demo};
 
@@ -30,6 +30,13 @@ const STAGES: &[Stage] = &[
         quick: true,
         by_default: true,
         run: bare_metal,
+    },
+    Stage {
+        name: "differential",
+        about: "the same commands to vtpmd and swtpm, compared",
+        quick: false,
+        by_default: false,
+        run: differential,
     },
     Stage {
         name: "clients",
@@ -115,6 +122,14 @@ fn bare_metal() -> Result<(), Failure> {
         build.args(["--package", package]);
     }
     must(build)
+}
+
+fn differential() -> Result<(), Failure> {
+    packages::ensure(&[SWTPM])?;
+    let compare = ["run", "--release", "--quiet", "--package", "sealwright-differential", "--", "compare"];
+    let mut compare = with_vtpmd(cargo(&compare))?;
+    compare.arg("--left").arg(format!("{} socket --tpm2", target().join("release/vtpmd").display()));
+    must(compare)
 }
 
 fn clients() -> Result<(), Failure> {
