@@ -63,6 +63,19 @@ pub struct Call {
     pub parameters: Vec<u8>,
 }
 
+/// The bytes of a command whose authorizations are all passwords.
+pub fn marshal(call: &Call) -> Vec<u8> {
+    let mut body = call.handles.iter().fold(Out::new(), |b, h| b.u32(*h));
+    if !call.uses.is_empty() {
+        let area =
+            call.uses.iter().fold(Out::new(), |a, u| a.u32(u.session).sized(&[]).u8(u.attributes).sized(&u.auth));
+        body = body.u32(area.0.len() as u32).raw(&area.0);
+    }
+    let tag = if call.uses.is_empty() { ST_NO_SESSIONS } else { ST_SESSIONS };
+    let size = body.0.len() + call.parameters.len() + 10;
+    Out::new().u16(tag).u32(size as u32).u32(table::code(call.name)).raw(&body.0).raw(&call.parameters).0
+}
+
 /// A daemon, and what a client knows about its TPM.
 #[derive(Debug)]
 pub struct Tpm {
