@@ -1,16 +1,18 @@
 //! Signing and verifying with keys of every type (Part 1, 32; Part 4, CryptUtil.c), and attestation.
 
 mod commit;
+pub(crate) mod der;
 pub(crate) mod ecc;
-mod rsa;
+pub(crate) mod rsa;
+pub(crate) mod x509;
 
 use crate::object::Object;
 use crate::structures::{
-    EccScheme, EccSignature, HashAlg, HashValue, KeyedHashScheme, ObjectAttributes, ObjectType, Parameters, RsaModulus,
-    RsaScheme, RsaSignature, SigScheme, Signature,
+    EccScheme, HashAlg, HashValue, KeyedHashScheme, ObjectAttributes, ObjectType, Parameters, RsaModulus, RsaScheme,
+    RsaSignature, SigScheme, Signature,
 };
 use crate::tpm::Tpm;
-use sealwright_core::{Buffer, Fault};
+use sealwright_core::Fault;
 use subtle::ConstantTimeEq as _;
 
 /// True if the object may sign: it has the sign attribute, which for a symmetric cipher means encryption.
@@ -82,9 +84,6 @@ impl Tpm<'_> {
     /// Signs a digest (Part 4, CryptSign). The scheme is one that [`Tpm::select_sign_scheme`] chose; whether the key
     /// may sign this digest is the caller's business.
     pub(crate) fn sign(&mut self, key: &Object, scheme: SigScheme, digest: &[u8]) -> Result<Signature, Fault> {
-        let ecc = |hash, (r, s): ecc::Numbers| -> Result<EccSignature, Fault> {
-            Ok(EccSignature { hash, r: Buffer::from_slice(&r)?, s: Buffer::from_slice(&s)? })
-        };
         Ok(match scheme {
             SigScheme::Null => Signature::Null,
             SigScheme::Hmac(hash) => Signature::Hmac(HashValue::new(hash, &self.hmac_of(key, hash, digest)?)),
@@ -96,22 +95,15 @@ impl Tpm<'_> {
                 let value = rsa::sign_pss(self.crypto, key, hash, digest, &mut self.state.drbg)?;
                 Signature::Rsapss(RsaSignature { hash, value: RsaModulus::from_slice(&value)? })
             }
-            SigScheme::Ecdsa(hash) => {
-                Signature::Ecdsa(ecc(hash, ecc::sign_ecdsa(self.crypto, key, digest, &mut self.state.drbg)?)?)
-            }
-            SigScheme::Sm2(hash) => {
-                Signature::Sm2(ecc(hash, ecc::sign_sm2(self.crypto, key, digest, &mut self.state.drbg)?)?)
-            }
-            SigScheme::EcSchnorr(hash) => {
-                let numbers = ecc::sign_schnorr(self.crypto, key, hash, digest, &mut self.state.drbg)?;
-                Signature::EcSchnorr(ecc(hash, numbers)?)
+            SigScheme::Ecdsa(_) | SigScheme::Sm2(_) | SigScheme::EcSchnorr(_) => {
+                ecc::sign(self.crypto, key, scheme, digest, &mut self.state.drbg)?
             }
             SigScheme::Ecdaa(hash, count) => {
                 let (curve, _) = ecc::key_parts(key)?;
                 let r = self.committed_r(count, curve, &key.name).ok_or(Fault::VALUE)?;
-                let numbers = ecc::sign_ecdaa(self.crypto, key, hash, digest, &r, &mut self.state.drbg)?;
+                let signature = ecc::sign_ecdaa(self.crypto, key, hash, digest, &r, &mut self.state.drbg)?;
                 self.end_commit(count);
-                Signature::Ecdaa(ecc(hash, numbers)?)
+                signature
             }
         })
     }

@@ -19,7 +19,22 @@ pub enum KeyedHashScheme {
     Null,
 }
 
-/// TPMT_RSA_SCHEME+ and TPMT_RSA_DECRYPT+.
+/// TPMT_RSA_DECRYPT+: the padding that a caller asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Wire)]
+#[wire(tag = u16, refuse = "VALUE")]
+pub enum RsaDecryptScheme {
+    /// None, or that of the key.
+    #[wire(value = 0x0010)]
+    Null,
+    /// RSAES-PKCS1-v1_5.
+    #[wire(value = 0x0015)]
+    Rsaes,
+    /// RSAES-OAEP.
+    #[wire(value = 0x0017)]
+    Oaep(HashAlg),
+}
+
+/// TPMT_RSA_SCHEME+.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Wire)]
 #[wire(tag = u16, refuse = "VALUE")]
 pub enum RsaScheme {

@@ -1,0 +1,3 @@
+//! Attestation (Part 3, 18).
+
+pub(crate) mod certify_x509;
