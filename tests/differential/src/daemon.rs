@@ -8,6 +8,22 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+/// A powered TPM as a script uses it: a daemon behind its sockets, or an engine in this process.
+pub trait Machine: std::fmt::Debug + Send {
+    /// Power on, or a power cycle if it is on; the result as on the control channel.
+    fn power_on(&mut self) -> Result<u32>;
+    /// Power off.
+    fn power_off(&mut self) -> Result<u32>;
+    /// Sets the locality of the commands that follow.
+    fn locality(&mut self, locality: u8) -> Result<u32>;
+    /// `_TPM_Hash_Start`, `_TPM_Hash_Data`, `_TPM_Hash_End`.
+    fn hash_sequence(&mut self, data: &[u8]) -> Result<u32>;
+    /// tpmEstablished.
+    fn established(&mut self) -> Result<u8>;
+    /// Runs one TPM command.
+    fn execute(&mut self, command: &[u8]) -> Result<Vec<u8>>;
+}
+
 /// One running daemon. Dropped, it is killed and its folder removed.
 #[derive(Debug)]
 pub struct Daemon {
@@ -79,26 +95,34 @@ impl Daemon {
         Ok(out)
     }
 
-    /// PTM_INIT: power on, or a power cycle if it is on.
-    pub fn power_on(&mut self) -> Result<u32> {
+    /// Process id, for memory and processor figures.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The folder with the state and the sockets.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+}
+
+impl Machine for Daemon {
+    fn power_on(&mut self) -> Result<u32> {
         let out = self.control(&Out::new().u32(2).u32(0).0, 4)?;
         Ok(In(&out).u32().unwrap_or(u32::MAX))
     }
 
-    /// PTM_STOP: power off.
-    pub fn power_off(&mut self) -> Result<u32> {
+    fn power_off(&mut self) -> Result<u32> {
         let out = self.control(&Out::new().u32(0x0E).0, 4)?;
         Ok(In(&out).u32().unwrap_or(u32::MAX))
     }
 
-    /// PTM_SET_LOCALITY.
-    pub fn locality(&mut self, locality: u8) -> Result<u32> {
+    fn locality(&mut self, locality: u8) -> Result<u32> {
         let out = self.control(&Out::new().u32(5).u8(locality).raw(&[0; 3]).0, 4)?;
         Ok(In(&out).u32().unwrap_or(u32::MAX))
     }
 
-    /// PTM_HASH_START, PTM_HASH_DATA, PTM_HASH_END.
-    pub fn hash_sequence(&mut self, data: &[u8]) -> Result<u32> {
+    fn hash_sequence(&mut self, data: &[u8]) -> Result<u32> {
         let mut worst = 0;
         let steps = [Out::new().u32(6).0, Out::new().u32(7).u32(data.len() as u32).raw(data).0, Out::new().u32(8).0];
         for step in steps {
@@ -107,13 +131,11 @@ impl Daemon {
         Ok(worst)
     }
 
-    /// PTM_GET_TPMESTABLISHED.
-    pub fn established(&mut self) -> Result<u8> {
+    fn established(&mut self) -> Result<u8> {
         Ok(self.control(&Out::new().u32(4).0, 8)?.get(4).copied().unwrap_or(0xFF))
     }
 
-    /// Sends one TPM command and reads its response.
-    pub fn execute(&mut self, command: &[u8]) -> Result<Vec<u8>> {
+    fn execute(&mut self, command: &[u8]) -> Result<Vec<u8>> {
         self.data.write_all(command)?;
         let mut out = vec![0; 10];
         self.data.read_exact(&mut out)?;
@@ -124,16 +146,6 @@ impl Daemon {
         out.resize(size, 0);
         self.data.read_exact(&mut out[10..])?;
         Ok(out)
-    }
-
-    /// Process id, for memory and processor figures.
-    pub fn id(&self) -> u32 {
-        self.child.id()
-    }
-
-    /// The folder with the state and the sockets.
-    pub fn folder(&self) -> &Path {
-        &self.folder
     }
 }
 

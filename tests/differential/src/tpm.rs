@@ -2,7 +2,7 @@
 
 use crate::codes::*;
 use crate::crypto::{self, Symmetric};
-use crate::daemon::Daemon;
+use crate::daemon::{Daemon, Machine};
 use crate::describe::{self, Field};
 use crate::session::{self, PolicyAuth, Session, Use};
 use crate::table;
@@ -79,8 +79,8 @@ pub fn marshal(call: &Call) -> Vec<u8> {
 /// A daemon, and what a client knows about its TPM.
 #[derive(Debug)]
 pub struct Tpm {
-    /// The daemon.
-    pub daemon: Daemon,
+    /// The daemon, or an engine.
+    pub daemon: Box<dyn Machine>,
     /// Open sessions.
     pub sessions: BTreeMap<u32, Session>,
     /// Caller nonces and random choices: the same on both sides.
@@ -99,7 +99,11 @@ pub struct Tpm {
 impl Tpm {
     /// Starts a daemon on a fresh state with power, not yet started up.
     pub fn start(command: &str, seed: u64) -> std::io::Result<Self> {
-        let mut daemon = Daemon::start(command)?;
+        Self::on(Box::new(Daemon::start(command)?), seed)
+    }
+
+    /// Powers any machine on.
+    pub fn on(mut daemon: Box<dyn Machine>, seed: u64) -> std::io::Result<Self> {
         daemon.power_on()?;
         Ok(Self {
             daemon,
@@ -236,8 +240,8 @@ impl Tpm {
     }
 
     /// Records the result of a control-channel operation.
-    pub fn control(&mut self, label: &str, operation: impl FnOnce(&mut Daemon) -> std::io::Result<u32>) {
-        let rc = operation(&mut self.daemon).unwrap_or(u32::MAX);
+    pub fn control(&mut self, label: &str, operation: impl FnOnce(&mut dyn Machine) -> std::io::Result<u32>) {
+        let rc = operation(self.daemon.as_mut()).unwrap_or(u32::MAX);
         self.steps.push(Step {
             label: label.into(),
             code: 0,
@@ -252,7 +256,7 @@ impl Tpm {
     /// Power cycle by PTM_INIT without PTM_STOP: no orderly shutdown is added by this client.
     pub fn power_cycle(&mut self) {
         self.sessions.clear();
-        self.control("power cycle", Daemon::power_on);
+        self.control("power cycle", |d| d.power_on());
     }
 
     /// A command with password authorizations only.

@@ -27,7 +27,7 @@ fn sign(t: &mut Tpm, label: &str, key: u32, signing: &Out, alg: u16) {
     t.plain(&format!("{label}, damaged"), "VerifySignature", &[key], &[], verify(&digest, &damaged));
     let other = hash(alg, &[b"other"]);
     t.plain(&format!("{label}, other digest"), "VerifySignature", &[key], &[], verify(&other, &signed.parameters));
-    let short = &digest[..digest.len() - 1];
+    let short = digest.get(1..).unwrap_or_default();
     t.plain(&format!("{label}, short digest"), "VerifySignature", &[key], &[], verify(short, &signed.parameters));
 }
 
@@ -77,10 +77,16 @@ pub(super) fn rsa(t: &mut Tpm) {
                     t.plain(&name, "RSA_Decrypt", &[decrypter], &[b""], p(&sealed.sized(0)));
                     if n == 32 {
                         let mut damaged = sealed.sized(0);
-                        damaged[100] ^= 1;
-                        damaged[0] &= 0x3F;
+                        damaged.iter_mut().skip(100).take(1).for_each(|b| *b ^= 1);
+                        damaged.iter_mut().take(1).for_each(|b| *b &= 0x3F);
                         t.plain(&format!("{name}, damaged"), "RSA_Decrypt", &[decrypter], &[b""], p(&damaged));
-                        t.plain(&format!("{name}, short"), "RSA_Decrypt", &[decrypter], &[b""], p(&damaged[1..]));
+                        t.plain(
+                            &format!("{name}, short"),
+                            "RSA_Decrypt",
+                            &[decrypter],
+                            &[b""],
+                            p(damaged.get(1..).unwrap_or_default()),
+                        );
                     }
                 }
             }
@@ -127,13 +133,13 @@ pub(super) fn ecc_keys(t: &mut Tpm) {
         let point = Out::new().sized(&pad(&x)).sized(&pad(&y)).0;
         t.plain(&label, "ECDH_ZGen", &[key], &[b""], Out::new().sized(&point));
         let mut off = point.clone();
-        off[10] ^= 1;
+        off.iter_mut().skip(10).take(1).for_each(|b| *b ^= 1);
         t.plain(&format!("{label}, off"), "ECDH_ZGen", &[key], &[b""], Out::new().sized(&off));
         t.plain(&format!("{label}, none"), "ECDH_ZGen", &[key], &[b""], Out::new().sized(&[0; 4]));
         t.plain(&format!("{label}, empty"), "ECDH_ZGen", &[key], &[b""], Out::new().sized(&[]));
         let ephemeral = t.plain(&label, "EC_Ephemeral", &[], &[], Out::new().u16(curve));
         if ephemeral.rc == 0 {
-            let counter = &ephemeral.parameters[ephemeral.parameters.len() - 2..];
+            let counter = ephemeral.parameters.last_chunk::<2>().map_or(&[][..], |c| c);
             for alg in [ECDH, ECMQV, SM2, NULL] {
                 let p = Out::new().sized(&point).sized(&point).u16(alg).raw(counter);
                 t.plain(&format!("{label} {alg:#x}"), "ZGen_2Phase", &[key], &[b""], p.clone());
@@ -153,8 +159,8 @@ pub(super) fn ecc_keys(t: &mut Tpm) {
                 let p = Out::new().sized(p1).sized(s2).sized(y2);
                 let commit = t.plain(&format!("{label} commit"), "Commit", &[anonymous], &[b""], p);
                 if commit.rc == 0 {
-                    let n = commit.parameters.len() - 2;
-                    let counter = Out::new().u16(ECDAA).u16(SHA256).raw(&commit.parameters[n..]);
+                    let counter = commit.parameters.last_chunk::<2>().map_or(&[][..], |c| c);
+                    let counter = Out::new().u16(ECDAA).u16(SHA256).raw(counter);
                     sign(t, &format!("{label} ECDAA"), anonymous, &counter, SHA256);
                     sign(t, &format!("{label} ECDAA again"), anonymous, &counter, SHA256);
                 }

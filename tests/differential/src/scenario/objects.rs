@@ -120,21 +120,21 @@ pub(super) fn loading(t: &mut Tpm) {
     let (private, public) = (made.sized(0), made.sized(1));
     for at in (0..private.len()).step_by(7) {
         let mut damaged = private.clone();
-        damaged[at] ^= 1;
+        damaged.iter_mut().skip(at).take(1).for_each(|b| *b ^= 1);
         let p = Out::new().sized(&damaged).sized(&public);
         t.plain(&format!("private damaged at {at}"), "Load", &[parent], &[b""], p);
     }
     for at in 0..public.len() {
         let mut damaged = public.clone();
-        damaged[at] ^= 1;
+        damaged.iter_mut().skip(at).take(1).for_each(|b| *b ^= 1);
         let p = Out::new().sized(&private).sized(&damaged);
         let handle = t.plain(&format!("public damaged at {at}"), "Load", &[parent], &[b""], p).handle;
         if handle != 0 {
             t.flush(handle);
         }
     }
-    for n in [0usize, 1, 2, 20, private.len() - 1] {
-        let p = Out::new().sized(&private[..n]).sized(&public);
+    for n in [0usize, 1, 2, 20, private.len().saturating_sub(1)] {
+        let p = Out::new().sized(private.get(..n).unwrap_or_default()).sized(&public);
         t.plain(&format!("{n} bytes of private"), "Load", &[parent], &[b""], p);
     }
     load(t, "other parent", other, &made);

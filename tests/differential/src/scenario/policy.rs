@@ -77,7 +77,7 @@ pub(super) fn commands(t: &mut Tpm) {
                 attempt("no digest", "PolicyPCR", Out::new().sized(&[]).raw(&pcr.0));
                 let zeros = hash(alg, &[&[0; 32]]);
                 attempt("digest of zeros", "PolicyPCR", Out::new().sized(&zeros).raw(&pcr.0));
-                attempt("short digest", "PolicyPCR", Out::new().sized(&zeros[1..]).raw(&pcr.0));
+                attempt("short digest", "PolicyPCR", Out::new().sized(zeros.get(1..).unwrap_or_default()).raw(&pcr.0));
             }
             for operation in 0..13u16 {
                 for operand in operands.into_iter().filter(|o| !o.is_empty()) {
@@ -105,7 +105,11 @@ pub(super) fn commands(t: &mut Tpm) {
             for (expiration, reference) in
                 [(0i32, &b""[..]), (0, b"reference"), (-10, b"r"), (10, b"r"), (-10_000_000, b"")]
             {
-                let nonce = if expiration == 10 { t.sessions[&s].nonce_tpm.clone() } else { Vec::new() };
+                let nonce = if expiration == 10 {
+                    t.sessions.get(&s).map(|s| s.nonce_tpm.clone()).unwrap_or_default()
+                } else {
+                    Vec::new()
+                };
                 let p = Out::new().sized(&nonce).sized(&[]).sized(reference).u32(expiration as u32);
                 for entity in [RH_OWNER, RH_LOCKOUT, signer, index, RH_NULL, 0] {
                     let label = format!("{alg:#x} type {kind}: by {entity:#x}, expires {expiration}");
@@ -123,7 +127,7 @@ pub(super) fn commands(t: &mut Tpm) {
                 digest(t, &label, s);
                 if done.rc == 0 && expiration < 0 {
                     let timeout = done.sized(0);
-                    let ticket = &done.parameters[2 + timeout.len()..];
+                    let ticket = done.parameters.get(2 + timeout.len()..).unwrap_or_default();
                     let name = t.name(signer);
                     let other = t.session("with ticket", kind, alg, Symmetric::Null, None);
                     let q = Out::new().sized(&timeout).sized(&[]).sized(reference).sized(&name).raw(ticket);
@@ -316,7 +320,11 @@ pub(super) fn authorize(t: &mut Tpm) {
                 t.plain("restart", "PolicyRestart", &[s], &[], Out::new());
                 let other = Out::new().sized(&approved).sized(b"other").sized(&name).raw(&verified.parameters);
                 t.plain("other reference", "PolicyAuthorize", &[s], &[], other);
-                let short = Out::new().sized(&approved).sized(reference).sized(&name[..1]).raw(&verified.parameters);
+                let short = Out::new()
+                    .sized(&approved)
+                    .sized(reference)
+                    .sized(name.get(..1).unwrap_or_default())
+                    .raw(&verified.parameters);
                 t.plain("short name", "PolicyAuthorize", &[s], &[], short);
                 t.flush(s);
             }

@@ -130,7 +130,16 @@ pub(super) fn salted(t: &mut Tpm) {
                     *last ^= 1;
                 }
                 t.session_salted("damaged salt", SE_HMAC, hash, symmetric, bind, key, &damaged, &salt);
-                t.session_salted("short salt", SE_HMAC, hash, symmetric, bind, key, &encrypted[1..], &salt);
+                t.session_salted(
+                    "short salt",
+                    SE_HMAC,
+                    hash,
+                    symmetric,
+                    bind,
+                    key,
+                    encrypted.get(1..).unwrap_or_default(),
+                    &salt,
+                );
                 t.session_salted("no salt", SE_HMAC, hash, symmetric, bind, key, &[], &salt);
             }
         }
@@ -219,7 +228,7 @@ pub(super) fn parameters(t: &mut Tpm) {
     }
     let wrong = t.session("wrong memory", SE_HMAC, SHA256, Symmetric::Null, None);
     if let Some(s) = t.sessions.get_mut(&wrong) {
-        s.nonce_tpm[0] ^= 1;
+        s.nonce_tpm.iter_mut().take(1).for_each(|b| *b ^= 1);
     }
     t.authorized("stale nonce", "NV_Read", &[index, index], &[with(wrong, b"nv")], Out::new().u16(1).u16(0));
     t.call("policy as HMAC", Call { name: "PolicyRestart", handles: vec![wrong], ..Call::default() });
@@ -250,16 +259,16 @@ pub(super) fn contexts(t: &mut Tpm) {
         let again = t.plain("load", "ContextLoad", &[], &[], Out::new().raw(blob));
         t.plain("show", "ReadPublic", &[again.handle], &[], Out::new());
         t.flush(again.handle);
-        for at in [0usize, 7, 8, 11, 12, 15, 16, 17, 20, 40, 60, 100, blob.len() - 1] {
+        for at in [0usize, 7, 8, 11, 12, 15, 16, 17, 20, 40, 60, 100, blob.len().saturating_sub(1)] {
             let mut damaged = blob.clone();
-            damaged[at] ^= 1;
+            damaged.iter_mut().skip(at).take(1).for_each(|b| *b ^= 1);
             let r = t.plain(&format!("damaged at {at}"), "ContextLoad", &[], &[], Out::new().raw(&damaged));
             if r.rc == 0 {
                 t.flush(r.handle);
             }
         }
         for n in [0usize, 8, 15, 18, 30] {
-            t.plain(&format!("{n} bytes"), "ContextLoad", &[], &[], Out::new().raw(&blob[..n]));
+            t.plain(&format!("{n} bytes"), "ContextLoad", &[], &[], Out::new().raw(blob.get(..n).unwrap_or_default()));
         }
         let _ = full;
     }
@@ -290,7 +299,7 @@ pub(super) fn contexts(t: &mut Tpm) {
     let kept = t.plain("save", "ContextSave", &[s], &[], Out::new());
     for kind in [1u16, 0] {
         t.plain("shutdown", "Shutdown", &[], &[], Out::new().u16(kind));
-        t.control("power cycle", crate::daemon::Daemon::power_on);
+        t.control("power cycle", |d| d.power_on());
         if t.plain("startup", "Startup", &[], &[], Out::new().u16(kind)).rc != 0 {
             t.startup();
         }
