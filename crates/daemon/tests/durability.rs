@@ -3,9 +3,9 @@
 mod common;
 
 use common::{Daemon, Folder, key_file};
+use core::sync::atomic::{AtomicU64, Ordering};
 use core::time::Duration;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Kills in one run.
 const KILLS: u64 = 12;
