@@ -40,6 +40,16 @@ fn encoded(size: usize, write: impl FnOnce(&mut Writer<'_>) -> Result<(), Fault>
     room
 }
 
+/// The wire format of a structure; wiped, as it may be secret.
+pub(crate) fn marshalled<T: Wire>(value: &T) -> Result<Zeroizing<Vec<u8>>, Fault> {
+    let mut room = Zeroizing::new(vec![0; T::MAX_SIZE]);
+    let mut w = Writer::new(&mut room);
+    value.write(&mut w)?;
+    let len = w.len();
+    room.truncate(len);
+    Ok(room)
+}
+
 fn write_bytes(w: &mut Writer<'_>, bytes: &[u8]) -> Result<(), Fault> {
     u16::try_from(bytes.len()).map_err(|_| Fault::SIZE)?.write(w)?;
     w.bytes(bytes)

@@ -1,6 +1,14 @@
 //! Objects: keys and sealed data, and what is loaded of them (Part 1, 25 to 27).
 
-mod encoding;
+pub(crate) mod attributes;
+pub(crate) mod creation;
+mod credential;
+pub(crate) mod encoding;
+pub(crate) mod load;
+pub(crate) mod name;
+pub(crate) mod protect;
+pub(crate) mod schemes;
+pub(crate) mod secrets;
 mod sequence;
 mod slots;
 
@@ -48,14 +56,23 @@ impl Object {
         self.has(wanted)
             && !self.has(ObjectAttributes::SIGN)
             && self.sensitive.is_some()
+            && !self.external
             && self.public.object_type() != crate::structures::ObjectType::KeyedHash
             && self.public.name_alg.is_some()
+    }
+    /// A key that seeds can be encrypted for: RSA or ECC, restricted decryption, with or without its sensitive area.
+    pub(crate) fn is_asymmetric_storage(&self) -> bool {
+        use crate::structures::ObjectType;
+        self.has(ObjectAttributes::RESTRICTED | ObjectAttributes::DECRYPT)
+            && !self.has(ObjectAttributes::SIGN)
+            && matches!(self.public.object_type(), ObjectType::Rsa | ObjectType::Ecc)
     }
     /// A derivation parent: restricted decryption KEYEDHASH.
     pub(crate) fn is_derivation_parent(&self) -> bool {
         let wanted = ObjectAttributes::RESTRICTED | ObjectAttributes::DECRYPT;
         self.has(wanted)
             && self.sensitive.is_some()
+            && !self.external
             && self.public.object_type() == crate::structures::ObjectType::KeyedHash
     }
     /// The name algorithm, SHA-1 for objects without one (whose Names are empty).
