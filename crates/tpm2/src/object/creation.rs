@@ -10,12 +10,7 @@ use crate::tpm::Tpm;
 use alloc::sync::Arc;
 use sealwright_core::{Buffer, Fault, Secret};
 use sealwright_crypto::{
-    Crypto, CryptoError, Random, RsaKey,
-    drbg::Drbg,
-    ecc,
-    kdf::KdfaRandom,
-    primes::SeedCompatLevel,
-    rsa, symmetric,
+    Crypto, CryptoError, Random, RsaKey, drbg::Drbg, ecc, kdf::KdfaRandom, primes::SeedCompatLevel, rsa, symmetric,
 };
 
 /// What the numbers of a primary object are derived with; the NUL belongs to it.
@@ -61,12 +56,7 @@ impl Source<'_> {
 }
 
 /// `unique` of KEYEDHASH and SYMCIPHER objects: the digest of seed and value.
-fn symmetric_unique(
-    crypto: &Crypto,
-    name_alg: HashAlg,
-    seed: &[u8],
-    value: &[u8],
-) -> Result<Unique, Fault> {
+fn symmetric_unique(crypto: &Crypto, name_alg: HashAlg, seed: &[u8], value: &[u8]) -> Result<Unique, Fault> {
     Buffer::from_slice(&crypto.hash.digest(name_alg, &[seed, value])).map(Unique::Digest)
 }
 
@@ -134,8 +124,7 @@ pub(crate) fn create(
             if !rsa::exponent_is_valid(p.exponent) {
                 return Err(Fault::RANGE);
             }
-            let new =
-                rsa::generate(crypto, p.bits, p.exponent, &mut source, level, poll).map_err(fault_of_creation)?;
+            let new = rsa::generate(crypto, p.bits, p.exponent, &mut source, level, poll).map_err(fault_of_creation)?;
             public.unique = Unique::Rsa(Buffer::from_slice(&new.n)?);
             let value = Secret::from_slice(&new.p)?;
             key = Some(Arc::new(new));
@@ -197,14 +186,10 @@ impl Tpm<'_> {
         let proofs = (hierarchy == rh::ENDORSEMENT)
             .then(|| [self.state.permanent.sh_proof.clone(), self.state.permanent.eh_proof.clone()]);
         let platform = &mut *self.platform;
-        let parts = create(
-            self.crypto,
-            template,
-            sensitive,
-            Source::Primary(drbg, proofs),
-            level_of(compat),
-            &mut || platform.cancelled(),
-        )?;
+        let parts =
+            create(self.crypto, template, sensitive, Source::Primary(drbg, proofs), level_of(compat), &mut || {
+                platform.cancelled()
+            })?;
         Ok((parts, compat))
     }
 

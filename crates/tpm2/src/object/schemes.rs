@@ -1,8 +1,8 @@
 //! Which schemes and symmetric algorithms a public area may have (Part 3, 12.1.1; Part 4, SchemeChecks).
 
 use crate::structures::{
-    EccParameters, EccScheme, Kdf, KdfScheme, KeyedHashScheme, ObjectAttributes as A, Parameters, Public, RsaParameters,
-    RsaScheme, SymCipher, SymMode,
+    EccParameters, EccScheme, Kdf, KdfScheme, KeyedHashScheme, ObjectAttributes as A, Parameters, Public,
+    RsaParameters, RsaScheme, SymCipher, SymMode,
 };
 use sealwright_core::Fault;
 

@@ -27,13 +27,7 @@ fn derived(crypto: &Crypto, hash: HashAlg, z: &Point, label: &[u8], ephemeral: &
     kdfe(crypto, hash, &z.x, label, ephemeral, fixed, bits)
 }
 
-fn decrypt_rsa(
-    crypto: &Crypto,
-    key: &Object,
-    scheme: RsaScheme,
-    label: &[u8],
-    secret: &[u8],
-) -> Result<Wiped, Fault> {
+fn decrypt_rsa(crypto: &Crypto, key: &Object, scheme: RsaScheme, label: &[u8], secret: &[u8]) -> Result<Wiped, Fault> {
     let hash = match scheme {
         RsaScheme::Null => key.public.name_alg.ok_or(Fault::SCHEME)?,
         RsaScheme::Oaep(hash) => hash,

@@ -1,0 +1,3 @@
+//! Capability commands (Part 3, 30).
+
+pub(crate) mod test_parms;
