@@ -20,7 +20,7 @@ Usage: cargo xtask COMMAND
                     cut the power, boot again, unseal; everything is left in target/demo
   test [--quick] [--list] [STAGE...]
                     run the tests; all stages, or those named. --quick leaves out what takes minutes
-  bench [ARGUMENT...]
+  bench [--left COMMAND] [--right COMMAND] [--json] [--scale PERCENT] [FILTER...]
                     median latency of each command, vtpmd and swtpm side by side
   check             the house rules: file sizes, no unsafe, no std in the engine, no machine paths
   help              this text
