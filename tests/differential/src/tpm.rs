@@ -93,7 +93,10 @@ pub struct Tpm {
     pub mutations: usize,
     /// The generator of mutations.
     pub mutator: Random,
-    dead: bool,
+    /// Keeps no record: for long runs.
+    pub forgetful: bool,
+    /// Why the connection was lost, once it is.
+    pub lost: Option<String>,
 }
 
 impl Tpm {
@@ -113,7 +116,8 @@ impl Tpm {
             fixed: BTreeSet::new(),
             mutations: 0,
             mutator: Random(seed ^ 0x5EA1),
-            dead: false,
+            forgetful: false,
+            lost: None,
         })
     }
 
@@ -163,7 +167,7 @@ impl Tpm {
 
     /// A command that is not recorded. Gives the whole response; empty if the daemon is gone.
     pub fn quiet(&mut self, bytes: &[u8]) -> Vec<u8> {
-        if self.dead {
+        if self.lost.is_some() {
             return Vec::new();
         }
         for _ in 0..10 {
@@ -172,8 +176,7 @@ impl Tpm {
                 Ok(r) if matches!(In(r.get(6..).unwrap_or(&[])).u32(), Some(0x922 | 0x90A)) => continue,
                 Ok(r) => return r,
                 Err(e) => {
-                    self.dead = true;
-                    eprintln!("connection lost: {e}");
+                    self.lost = Some(e.to_string());
                     return Vec::new();
                 }
             }
@@ -226,7 +229,10 @@ impl Tpm {
         if rc == 0 {
             fields = describe::response(code, &reply, fixed, &mut faults);
         }
-        if !self.dead || self.steps.last().is_none_or(|s| s.rc != u32::MAX) {
+        if self.forgetful {
+            self.steps.clear();
+        }
+        if self.lost.is_none() || self.steps.last().is_none_or(|s| s.rc != u32::MAX) {
             self.steps.push(Step { label: label.into(), code, command: bytes, response, rc, fields, faults });
         }
         reply
