@@ -55,9 +55,19 @@ impl Source<'_> {
     }
 }
 
-/// `unique` of KEYEDHASH and SYMCIPHER objects: the digest of seed and value.
-fn symmetric_unique(crypto: &Crypto, name_alg: HashAlg, seed: &[u8], value: &[u8]) -> Result<Unique, Fault> {
-    Buffer::from_slice(&crypto.hash.digest(name_alg, &[seed, value])).map(Unique::Digest)
+/// `unique` of KEYEDHASH and SYMCIPHER objects: digest of seed and value; of parents, HMAC of the value under the seed.
+pub(super) fn symmetric_unique(
+    crypto: &Crypto,
+    public: &Public,
+    name_alg: HashAlg,
+    seed: &[u8],
+    value: &[u8],
+) -> sealwright_crypto::Digest {
+    if public.has(A::RESTRICTED | A::DECRYPT) {
+        crypto.hash.hmac(name_alg, seed, &[value])
+    } else {
+        crypto.hash.digest(name_alg, &[seed, value])
+    }
 }
 
 const fn fault_of_creation(error: CryptoError) -> Fault {
@@ -146,7 +156,8 @@ pub(crate) fn create(
     source.check()?;
     let object_type = public.object_type();
     if matches!(object_type, ObjectType::SymCipher | ObjectType::KeyedHash) {
-        public.unique = symmetric_unique(crypto, name_alg, &seed, &value)?;
+        public.unique =
+            Unique::Digest(Buffer::from_slice(&symmetric_unique(crypto, &public, name_alg, &seed, &value))?);
     } else if public.has(A::SIGN) || !public.has(A::RESTRICTED) {
         // Only storage keys need one.
         seed = Secret::default();

@@ -3,6 +3,7 @@
 use super::{
     Object,
     attributes::check_public,
+    creation::symmetric_unique,
     name::{public_name, qualified_name},
     schemes::check_schemes,
 };
@@ -106,7 +107,7 @@ fn check_symmetric(crypto: &Crypto, public: &Public, sensitive: Option<&Sensitiv
         if sensitive.seed.len() != hash.size() {
             return Err(Fault::KEY_SIZE.at_parameter(blame.sensitive));
         }
-        if *crypto.hash.digest(hash, &[&sensitive.seed, &sensitive.value]) != **unique {
+        if *symmetric_unique(crypto, public, hash, &sensitive.seed, &sensitive.value) != **unique {
             return Err(Fault::BINDING);
         }
     }

@@ -80,3 +80,6 @@ impl Object {
         self.public.name_alg.unwrap_or(HashAlg::Sha1)
     }
 }
+
+#[cfg(test)]
+mod oracle_tests;

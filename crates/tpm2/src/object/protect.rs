@@ -108,7 +108,7 @@ fn sensitive_bytes(sensitive: &Sensitive, name_alg: Option<HashAlg>) -> Result<W
 }
 
 /// Reads a TPM2B_SENSITIVE that is all of `bytes`; a wrong size is `wrong_size`.
-fn read_sensitive(bytes: &[u8], wrong_size: Fault) -> Result<Sensitive, Fault> {
+pub(super) fn read_sensitive(bytes: &[u8], wrong_size: Fault) -> Result<Sensitive, Fault> {
     let mut r = Reader::new(bytes);
     let size = u16::read(&mut r)?;
     if usize::from(size) != r.remaining() {
