@@ -2,6 +2,7 @@
 
 mod command;
 mod create;
+mod encoding;
 mod policy;
 mod table;
 

@@ -61,6 +61,19 @@ impl Tpm<'_> {
         self.context_entry(handle) > LOADED
     }
 
+    /// Handles of all loaded (or all saved) sessions, ascending by number. A saved session is not known to be of
+    /// either kind, so it has the handle of an HMAC session.
+    pub(crate) fn session_handles(&self, loaded: bool) -> alloc::vec::Vec<u32> {
+        let numbers = (0u32..).zip(self.state.reset.contexts.iter());
+        let wanted = numbers.filter(|(_, entry)| **entry != 0 && (**entry <= LOADED) == loaded);
+        let handle = |(number, _): (u32, &u64)| {
+            let handle = rh::HMAC_SESSION_FIRST | number;
+            let is_policy = loaded && self.session(handle).is_ok_and(|session| session.policy.is_some());
+            if is_policy { rh::POLICY_SESSION_FIRST | number } else { handle }
+        };
+        wanted.map(handle).collect()
+    }
+
     /// A loaded session; TPM_RC_HANDLE if there is none.
     pub(crate) fn session(&self, handle: u32) -> Result<&Session, Fault> {
         let slot = self.context_entry(handle).checked_sub(1).and_then(|slot| usize::try_from(slot).ok());

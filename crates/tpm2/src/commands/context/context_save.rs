@@ -1,0 +1,59 @@
+//! `TPM2_ContextSave` (Part 3, 28.2).
+
+use super::protect;
+use crate::object::Slot;
+use crate::structures::{Context, DhContext, DhSaved, HandleKind, RhHierarchy, kind, rh};
+use crate::table::Execute;
+use crate::tpm::Tpm;
+use sealwright_core::{Buffer, Fault};
+use sealwright_derive::{Command, Response};
+
+/// What the handle of a saved object says, and of a saved sequence.
+const OBJECT: u32 = 0x8000_0000;
+const SEQUENCE: u32 = 0x8000_0001;
+
+/// Gives out a loaded object, sequence or session, encrypted. A session then is not loaded any more.
+#[derive(Command)]
+#[command(code = 0x162, response = ContextSaveResponse, no_sessions)]
+#[doc(alias = "TPM2_ContextSave")]
+pub struct ContextSave {
+    /// What to save.
+    #[handle]
+    pub save_handle: DhContext,
+}
+
+/// Answer of [`ContextSave`].
+#[derive(Response)]
+pub struct ContextSaveResponse {
+    /// The saved context.
+    pub context: Context,
+}
+
+impl Execute for ContextSave {
+    fn execute(self, tpm: &mut Tpm<'_>) -> Result<ContextSaveResponse, Fault> {
+        let handle = self.save_handle.0;
+        let (sequence, saved_handle, hierarchy, plain) = if kind(handle) == HandleKind::Transient {
+            let (saved_handle, hierarchy, plain) = match tpm.slot(handle).ok_or(Fault::HANDLE)? {
+                Slot::Object(object) => {
+                    let saved_handle = if object.st_clear { protect::ST_CLEAR } else { OBJECT };
+                    (saved_handle, object.hierarchy, object.encode())
+                }
+                Slot::Sequence(sequence) => (SEQUENCE, rh::NULL, sequence.encode()),
+            };
+            let counter = &mut tpm.reset_mut().object_context_id;
+            *counter = counter.checked_add(1).ok_or(Fault::TOO_MANY_CONTEXTS)?;
+            (*counter, saved_handle, hierarchy, plain)
+        } else {
+            let (session, sequence) = tpm.unload_session(handle)?;
+            (sequence, handle, rh::NULL, session.encode())
+        };
+        let mut context = Context {
+            sequence,
+            saved_handle: DhSaved(saved_handle),
+            hierarchy: RhHierarchy(hierarchy),
+            context_blob: Buffer::EMPTY,
+        };
+        protect::seal(tpm, &mut context, &plain)?;
+        Ok(ContextSaveResponse { context })
+    }
+}

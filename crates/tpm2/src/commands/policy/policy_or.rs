@@ -1,0 +1,38 @@
+//! `TPM2_PolicyOr` (Part 3, 23.6).
+
+use crate::structures::{Digest, List, MAX_DIGEST_LIST, ShPolicy};
+use crate::table::Execute;
+use crate::tpm::Tpm;
+use sealwright_core::Fault;
+use sealwright_derive::Command;
+use alloc::{vec, vec::Vec};
+
+/// Replaces the policy by the OR of several, of which the present one must be one.
+#[derive(Command)]
+#[command(code = 0x171)]
+#[doc(alias = "TPM2_PolicyOr")]
+pub struct PolicyOr {
+    /// The policy session.
+    #[handle]
+    pub policy_session: ShPolicy,
+    /// The policies, two at least.
+    pub p_hash_list: List<Digest, MAX_DIGEST_LIST>,
+}
+
+impl Execute for PolicyOr {
+    fn execute(self, tpm: &mut Tpm<'_>) -> Result<(), Fault> {
+        let session = self.policy_session.0;
+        if self.p_hash_list.len() < 2 {
+            return Err(Fault::SIZE.at_parameter(1));
+        }
+        let (_, policy) = tpm.policy(session)?;
+        if !policy.trial && !self.p_hash_list.contains(&policy.digest) {
+            return Err(Fault::VALUE.at_parameter(1));
+        }
+        tpm.clear_policy_digest(session)?;
+        let code = 0x171u32.to_be_bytes();
+        let mut parts: Vec<&[u8]> = vec![&code];
+        parts.extend(self.p_hash_list.iter().map(|digest| digest.as_slice()));
+        tpm.extend_policy(session, &parts)
+    }
+}
