@@ -4,8 +4,8 @@ use crate::structures::{Data, Digest, HashAlg, Name, ShPolicy, VerifiedTicket};
 use crate::table::Execute;
 use crate::tpm::Tpm;
 use sealwright_core::Fault;
-use sealwright_derive::Command;
 use sealwright_core::{Reader, Wire};
+use sealwright_derive::Command;
 use subtle::ConstantTimeEq;
 
 /// Replaces a policy that a key has approved by the policy of that key.

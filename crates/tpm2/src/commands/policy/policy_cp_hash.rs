@@ -1,11 +1,11 @@
 //! `TPM2_PolicyCpHash` (Part 3, 23.13).
 
+use crate::session::BoundHash;
 use crate::structures::{Digest, ShPolicy};
 use crate::table::Execute;
 use crate::tpm::Tpm;
 use sealwright_core::Fault;
 use sealwright_derive::Command;
-use crate::session::BoundHash;
 
 /// Limits a policy to one command with these parameters.
 #[derive(Command)]
@@ -26,9 +26,12 @@ impl Execute for PolicyCpHash {
         if self.cp_hash_a.len() != size {
             return Err(Fault::SIZE.at_parameter(1));
         }
-        let occupied = tpm.policy(session)?.1.bound.as_ref().is_some_and(
-            |bound| !matches!(bound, BoundHash::Command(digest) if *digest == self.cp_hash_a),
-        );
+        let occupied = tpm
+            .policy(session)?
+            .1
+            .bound
+            .as_ref()
+            .is_some_and(|bound| !matches!(bound, BoundHash::Command(digest) if *digest == self.cp_hash_a));
         if occupied {
             return Err(Fault::CPHASH);
         }

@@ -1,12 +1,12 @@
 //! `TPM2_PolicyDuplicationSelect` (Part 3, 23.15).
 
+use crate::session::BoundHash;
 use crate::structures::{Name, ShPolicy};
 use crate::table::Execute;
 use crate::tpm::Tpm;
+use sealwright_core::Buffer;
 use sealwright_core::Fault;
 use sealwright_derive::Command;
-use crate::session::BoundHash;
-use sealwright_core::Buffer;
 
 /// TPM_CC_Duplicate.
 const DUPLICATE: u32 = 0x14B;

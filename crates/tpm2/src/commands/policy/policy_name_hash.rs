@@ -1,11 +1,11 @@
 //! `TPM2_PolicyNameHash` (Part 3, 23.14).
 
+use crate::session::BoundHash;
 use crate::structures::{Digest, ShPolicy};
 use crate::table::Execute;
 use crate::tpm::Tpm;
 use sealwright_core::Fault;
 use sealwright_derive::Command;
-use crate::session::BoundHash;
 
 /// Limits a policy to commands with these handles.
 #[derive(Command)]

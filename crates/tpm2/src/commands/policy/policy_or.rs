@@ -3,9 +3,9 @@
 use crate::structures::{Digest, List, MAX_DIGEST_LIST, ShPolicy};
 use crate::table::Execute;
 use crate::tpm::Tpm;
+use alloc::{vec, vec::Vec};
 use sealwright_core::Fault;
 use sealwright_derive::Command;
-use alloc::{vec, vec::Vec};
 
 /// Replaces the policy by the OR of several, of which the present one must be one.
 #[derive(Command)]

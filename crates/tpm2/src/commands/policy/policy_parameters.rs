@@ -1,11 +1,11 @@
 //! `TPM2_PolicyParameters` (Part 3, 23.24).
 
+use crate::session::BoundHash;
 use crate::structures::{Digest, ShPolicy};
 use crate::table::Execute;
 use crate::tpm::Tpm;
 use sealwright_core::Fault;
 use sealwright_derive::Command;
-use crate::session::BoundHash;
 
 /// Limits a policy to a command with these parameters, whatever its handles.
 #[derive(Command)]

@@ -1,11 +1,11 @@
 //! `TPM2_PolicyTemplate` (Part 3, 23.21).
 
+use crate::session::BoundHash;
 use crate::structures::{Digest, ShPolicy};
 use crate::table::Execute;
 use crate::tpm::Tpm;
 use sealwright_core::Fault;
 use sealwright_derive::Command;
-use crate::session::BoundHash;
 
 /// Limits a policy to the creation of objects by one template.
 #[derive(Command)]
@@ -23,9 +23,12 @@ impl Execute for PolicyTemplate {
     fn execute(self, tpm: &mut Tpm<'_>) -> Result<(), Fault> {
         let session = self.policy_session.0;
         let size = tpm.policy(session)?.0.size();
-        let occupied = tpm.policy(session)?.1.bound.as_ref().is_some_and(
-            |bound| !matches!(bound, BoundHash::Template(digest) if *digest == self.template_hash),
-        );
+        let occupied = tpm
+            .policy(session)?
+            .1
+            .bound
+            .as_ref()
+            .is_some_and(|bound| !matches!(bound, BoundHash::Template(digest) if *digest == self.template_hash));
         if occupied {
             return Err(Fault::CPHASH);
         }
