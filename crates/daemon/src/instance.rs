@@ -12,7 +12,7 @@ pub(crate) trait Maker: Send {
 }
 
 /// The buffer sizes told on the control channel before an engine runs: (current, minimum, maximum).
-pub(crate) const BUFFER_SIZE: (u32, u32, u32) = (4096, 2808, 4096);
+pub(crate) const BUFFER_SIZE: (u32, u32, u32) = (4096, 3528, 4096);
 
 /// The maker of TPM 2.0 engines on the crypto provider of this name.
 pub(crate) fn maker(crypto: Option<&str>) -> Result<Box<dyn Maker>, Failure> {

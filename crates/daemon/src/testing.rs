@@ -1,6 +1,6 @@
 //! What the tests of this crate share: folders, a store in memory, and a small engine whose state is a counter.
 
-use crate::instance::Maker;
+use crate::instance::{BUFFER_SIZE, Maker};
 use crate::seal::Kind;
 use crate::store::{StateStore, StoreFault};
 use core::sync::atomic::{AtomicU32, Ordering};
@@ -172,10 +172,10 @@ impl Engine for Counter {
         allowed
     }
     fn buffer_size(&self) -> (u32, u32, u32) {
-        (if self.buffer == 0 { 4096 } else { self.buffer }, 2808, 4096)
+        (if self.buffer == 0 { BUFFER_SIZE.0 } else { self.buffer }, BUFFER_SIZE.1, BUFFER_SIZE.2)
     }
     fn set_buffer_size(&mut self, size: u32) -> u32 {
-        self.buffer = size.clamp(2808, 4096);
+        self.buffer = size.clamp(BUFFER_SIZE.1, BUFFER_SIZE.2);
         self.buffer
     }
     fn save_permanent(&self) -> Vec<u8> {

@@ -54,7 +54,8 @@ fn answers_have_the_sizes_of_the_protocol() {
     assert_eq!(peer.ask(7, &[0, 0, 0, 2, 1, 2]), [0, 0, 0, 0xa]);
     assert_eq!(peer.ask(0xc, &[0; 12]), [&[0, 0, 0, 0xa][..], &[0; 12]].concat());
     assert_eq!(peer.ask(0xf, &[]), [0; 8]);
-    assert_eq!(peer.ask(0x11, &[0; 4]), [0, 0, 0, 0, 0, 0, 0x10, 0, 0, 0, 0x0a, 0xf8, 0, 0, 0x10, 0]);
+    let (size, min, max) = crate::instance::BUFFER_SIZE;
+    assert_eq!(peer.ask(0x11, &[0; 4]), *answer(&[0, size, min, max]));
     assert_eq!(peer.ask(0x11, &[0, 0, 0x0f, 0x80])[4..8], [0, 0, 0x0f, 0x80]);
     peer.init();
     assert_eq!(peer.ask(4, &[]), [0; 8]);
