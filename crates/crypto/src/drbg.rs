@@ -39,6 +39,23 @@ impl Drbg {
         self.update(&seed);
     }
 
+    /// Starts from full entropy alone, as SP 800-90A, 10.2.1.3.1 has it.
+    pub fn from_entropy(entropy: &[u8; STATE]) -> Self {
+        let mut drbg = Self { state: [0; STATE] };
+        drbg.update(entropy);
+        drbg
+    }
+
+    /// Takes full entropy, and additional input that is mixed in unless empty: SP 800-90A, 10.2.1.4.1, and
+    /// TPM2_StirRandom.
+    pub fn stir(&mut self, entropy: &[u8; STATE], additional: &[u8]) {
+        let mut seed = Zeroizing::new(*entropy);
+        if !additional.is_empty() {
+            seed.iter_mut().zip(derive(&[additional]).iter()).for_each(|(to, from)| *to ^= from);
+        }
+        self.update(&seed);
+    }
+
     /// The state, to be kept as secret as what was and will be generated.
     pub fn export(&self) -> Zeroizing<[u8; STATE]> {
         Zeroizing::new(self.state)
@@ -153,5 +170,72 @@ impl Drop for Chain {
     fn drop(&mut self) {
         self.iv.zeroize();
         self.block.zeroize();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::vec;
+
+    use super::*;
+    use crate::testing::hex;
+
+    /// NIST CAVS, CTR_DRBG with AES-256, no derivation function, no prediction resistance, count 0.
+    #[test]
+    fn nist_vector() {
+        let entropy = hex("0d15aa80b16c3a10906cfedb795dae0b5b81041c5c5bfacb373d4440d9120f7e
+             3d6cf90986cf52d85d3e947d8c061f91");
+        let again = hex("6ee793a33955d72ad12fd80a8a3fcf95ed3b4dac5795fe25cf869f7c27573bbc
+             56f1acae13a65042b340093c464a7a22");
+        let mut drbg = Drbg::from_entropy(&entropy.try_into().expect("48 bytes"));
+        let mut out = [0; 16];
+        drbg.fill(&mut out);
+        assert_eq!(out[..], hex("28e0ebb8210166508c8f65f2207bd0a3"));
+        drbg.stir(&again.try_into().expect("48 bytes"), &[]);
+        drbg.fill(&mut out);
+        assert_eq!(out[..], hex("946f5182d54510b9461248f571ca06c9"));
+    }
+
+    /// How the input is cut into parts does not matter; what it is does. (The derivation function itself is held
+    /// against keys that libtpms made, in the tests of RSA key generation.)
+    #[test]
+    fn parts_are_concatenated() {
+        let first = |parts: &[&[u8]]| {
+            let mut out = [0; 40];
+            Drbg::instantiate(parts).fill(&mut out);
+            out
+        };
+        let whole = first(&[b"a seed of more than one block"]);
+        assert_eq!(whole, first(&[b"a seed", b"", b" of more", b" than one block"]));
+        assert_ne!(whole, first(&[b"a seed of more than one block\0"]));
+        // Twelve bytes fill the first block; eleven and the terminator do too.
+        for len in 0..40 {
+            assert_ne!(first(&[&vec![1; len]]), first(&[&vec![1; len + 1]]));
+        }
+    }
+
+    #[test]
+    fn each_call_is_a_request() {
+        let mut one = Drbg::instantiate(&[b"seed"]);
+        let mut two = one.clone();
+        let (mut whole, mut half) = ([0; 32], [0; 16]);
+        one.fill(&mut whole);
+        two.fill(&mut half);
+        assert_eq!(whole[..16], half);
+        two.fill(&mut half);
+        assert_ne!(whole[16..], half);
+        assert_ne!(one.export(), two.export());
+    }
+
+    #[test]
+    fn a_saved_state_continues() {
+        let mut one = Drbg::instantiate(&[b"seed"]);
+        one.stir(&[7; STATE], b"more");
+        let mut two = Drbg::import(&*one.export()).expect("a state");
+        let (mut a, mut b) = ([0; 100], [0; 100]);
+        one.fill(&mut a);
+        two.fill(&mut b);
+        assert_eq!(a, b);
+        assert!(Drbg::import(&[0; 47]).is_none());
     }
 }
