@@ -1,11 +1,203 @@
-//! [`Tpm2`]: the state with its crypto provider, as an [`sealwright_core::Engine`].
+//! [`Tpm2`]: the state with its crypto provider, as an [`Engine`].
 
-use crate::state::State;
-use sealwright_crypto::Crypto;
+use crate::dispatch;
+use crate::hierarchy::NEWEST_SEED_COMPAT;
+use crate::session::CommandSessions;
+use crate::state::{
+    ClearData, Hierarchy, OrderlyState, Pcrs, Permanent, ResetData, Seed, State, Volatile, decode_permanent,
+    decode_volatile, encode_permanent, encode_volatile,
+};
+use crate::structures::{Buffer, HashAlg, MAX_COMMAND_SIZE, PRIMARY_SEED, Secret};
+use crate::tpm::Tpm;
+use alloc::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    vec::Vec,
+};
+use sealwright_core::{Engine, Fault, Platform, PlatformFault, StateFault};
+use sealwright_crypto::{Crypto, Random, drbg::Drbg};
+use zeroize::Zeroizing;
+
+/// Bytes of entropy that the random number generator takes at each power-on.
+const ENTROPY: usize = 48;
+
+/// The smallest buffer that a host may set: a saved context of the largest kind and its command.
+const MIN_BUFFER: u32 = crate::structures::MAX_CONTEXT as u32 + 128;
+
+/// Version of the firmware as newest libtpms reports it: a date and a number (TPM_PT_FIRMWARE_VERSION_1 and 2).
+const FIRMWARE: [u32; 2] = [0x2024_0125, 0x0012_0000];
+
+/// Default of TPM_PT_MAX_AUTH_FAIL.
+const MAX_TRIES: u32 = 3;
+/// Default of TPM_PT_LOCKOUT_INTERVAL and TPM_PT_LOCKOUT_RECOVERY in seconds.
+const RECOVERY: u32 = 1000;
 
 /// A TPM 2.0.
 #[derive(Debug)]
 pub struct Tpm2 {
     pub(crate) crypto: &'static Crypto,
     pub(crate) state: State,
+}
+
+impl Tpm2 {
+    /// Makes a new TPM, with new seeds and nothing in NV, and commits it. Call [`Engine::power_on`] next.
+    pub fn manufacture(crypto: &'static Crypto, platform: &mut dyn Platform) -> Result<Self, PlatformFault> {
+        let mut drbg = seeded(platform)?;
+        let mut secret = || {
+            let mut bytes = Secret::<PRIMARY_SEED>::zeros(PRIMARY_SEED);
+            drbg.fill(bytes.as_mut_slice());
+            bytes
+        };
+        let mut seed = || Seed { bytes: secret(), compat: NEWEST_SEED_COMPAT };
+        let (ep_seed, sp_seed, pp_seed) = (seed(), seed(), seed());
+        let permanent = Permanent {
+            disable_clear: false,
+            owner: Hierarchy::default(),
+            endorsement: Hierarchy::default(),
+            lockout: Hierarchy::default(),
+            ep_seed,
+            sp_seed,
+            pp_seed,
+            ph_proof: secret(),
+            sh_proof: secret(),
+            eh_proof: secret(),
+            total_reset_count: 0,
+            reset_count: 0,
+            pcr_policy_alg: None,
+            pcr_policy: Buffer::EMPTY,
+            pcr_allocated: crate::pcr::all_banks(),
+            pcr_next: None,
+            pp_commands: BTreeSet::from([crate::commands::PP_COMMANDS]),
+            failed_tries: 0,
+            max_tries: MAX_TRIES,
+            recovery_time: RECOVERY,
+            lockout_recovery: RECOVERY,
+            lockout_auth_enabled: true,
+            orderly_state: OrderlyState::Clear,
+            audit_commands: BTreeSet::from([crate::commands::SET_COMMAND_CODE_AUDIT_STATUS]),
+            audit_hash: Some(HashAlg::Sha512),
+            audit_counter: 0,
+            algorithm_set: 0,
+            firmware_version: FIRMWARE,
+            time_epoch: 0,
+            clock: 0,
+            clock_safe: true,
+            self_heal_timer: 0,
+            lockout_timer: 0,
+            nv: BTreeMap::new(),
+            nv_max_counter: 0,
+            persistent: BTreeMap::new(),
+            saved: None,
+        };
+        let tpm = Self::off(crypto, permanent, drbg);
+        platform.commit(&encode_permanent(&tpm.state))?;
+        Ok(tpm)
+    }
+
+    /// The TPM of a permanent state. Call [`Engine::power_on`] or [`Engine::resume`] next.
+    pub fn restore(crypto: &'static Crypto, permanent: &[u8]) -> Result<Self, StateFault> {
+        Ok(Self::off(crypto, decode_permanent(permanent)?, Drbg::instantiate(&[])))
+    }
+
+    /// A TPM that is not powered.
+    fn off(crypto: &'static Crypto, permanent: Permanent, drbg: Drbg) -> Self {
+        let state = State {
+            permanent: Arc::new(permanent),
+            reset: Arc::new(ResetData::new(Seed::default(), Secret::default(), Buffer::EMPTY)),
+            clear: Arc::new(ClearData::new()),
+            pcrs: Arc::new(Pcrs::new()),
+            volatile: Volatile::new(0),
+            drbg,
+        };
+        Self { crypto, state }
+    }
+
+    fn tpm<'a>(&'a mut self, platform: &'a mut dyn Platform, locality: u8) -> Tpm<'a> {
+        Tpm { crypto: self.crypto, platform, state: &mut self.state, locality, command: CommandSessions::default() }
+    }
+}
+
+fn seeded(platform: &mut dyn Platform) -> Result<Drbg, PlatformFault> {
+    let mut entropy = Zeroizing::new([0; ENTROPY]);
+    platform.entropy(&mut *entropy)?;
+    Ok(Drbg::instantiate(&[&*entropy]))
+}
+
+impl Engine for Tpm2 {
+    fn execute(&mut self, platform: &mut dyn Platform, locality: u8, command: &[u8], response: &mut [u8]) -> usize {
+        dispatch::execute(self, platform, locality, command, response)
+    }
+
+    fn power_on(&mut self, platform: &mut dyn Platform) {
+        let buffer_size = self.state.volatile.buffer_size;
+        let established = self.state.volatile.established;
+        let mut volatile = Volatile::new(platform.now());
+        volatile.buffer_size = buffer_size;
+        volatile.established = established;
+        match seeded(platform) {
+            Ok(drbg) => self.state.drbg = drbg,
+            Err(_) => volatile.failure = Some(Fault::FAILURE.code()),
+        }
+        self.state.volatile = volatile;
+        self.state.pcrs = Arc::new(Pcrs::new());
+        self.state.clear = Arc::new(ClearData::new());
+        self.state.reset = Arc::new(ResetData::new(Seed::default(), Secret::default(), Buffer::EMPTY));
+        if let Some(next) = self.state.permanent.pcr_next {
+            // Not committed here: until Startup commits it, each power-on comes to the same allocation.
+            let permanent = Arc::make_mut(&mut self.state.permanent);
+            permanent.pcr_allocated = next;
+            permanent.pcr_next = None;
+        }
+    }
+
+    fn hash_start(&mut self, platform: &mut dyn Platform) {
+        self.tpm(platform, 4).hash_sequence_start();
+    }
+
+    fn hash_data(&mut self, platform: &mut dyn Platform, data: &[u8]) {
+        self.tpm(platform, 4).hash_sequence_data(data);
+    }
+
+    fn hash_end(&mut self, platform: &mut dyn Platform) {
+        self.tpm(platform, 4).hash_sequence_end();
+    }
+
+    fn established(&self) -> bool {
+        self.state.volatile.established
+    }
+
+    fn reset_established(&mut self, locality: u8) -> bool {
+        let allowed = matches!(locality, 3 | 4);
+        if allowed {
+            self.state.volatile.established = false;
+        }
+        allowed
+    }
+
+    fn buffer_size(&self) -> (u32, u32, u32) {
+        (self.state.volatile.buffer_size, MIN_BUFFER, MAX_COMMAND_SIZE as u32)
+    }
+
+    fn set_buffer_size(&mut self, size: u32) -> u32 {
+        self.state.volatile.buffer_size = size.clamp(MIN_BUFFER, MAX_COMMAND_SIZE as u32);
+        self.state.volatile.buffer_size
+    }
+
+    fn save_permanent(&self) -> Vec<u8> {
+        encode_permanent(&self.state).to_vec()
+    }
+
+    fn save_volatile(&mut self, platform: &mut dyn Platform) -> Vec<u8> {
+        self.tpm(platform, 0).update_time();
+        encode_volatile(self.crypto, &self.state).to_vec()
+    }
+
+    fn resume(&mut self, platform: &mut dyn Platform, volatile: &[u8]) -> Result<(), StateFault> {
+        self.state = decode_volatile(self.crypto, &self.state.permanent, volatile, platform.now())?;
+        Ok(())
+    }
+
+    fn is_orderly(&self) -> bool {
+        self.state.volatile.orderly
+    }
 }

@@ -4,24 +4,66 @@ pub(crate) mod asymmetric;
 pub(crate) mod attestation;
 pub(crate) mod audit;
 pub(crate) mod capability;
+pub(crate) mod clock;
 pub(crate) mod context;
 pub(crate) mod duplication;
 pub(crate) mod ephemeral;
+pub(crate) mod hierarchy;
+pub(crate) mod lockout;
+pub(crate) mod misc;
+pub(crate) mod nv;
 pub(crate) mod object;
+pub(crate) mod pcr;
 pub(crate) mod policy;
 pub(crate) mod random;
 pub(crate) mod sequences;
 pub(crate) mod session;
 pub(crate) mod signing;
+pub(crate) mod startup;
 pub(crate) mod symmetric;
+pub(crate) mod testing;
 
 use crate::table::command_table;
 
 command_table! {
+    nv::nv_undefine_space_special::NvUndefineSpaceSpecial,
+    hierarchy::hierarchy_control::HierarchyControl,
+    nv::nv_undefine_space::NvUndefineSpace,
+    hierarchy::change_eps::ChangeEps,
+    hierarchy::change_pps::ChangePps,
+    hierarchy::clear::Clear,
+    hierarchy::clear_control::ClearControl,
+    clock::clock_set::ClockSet,
+    hierarchy::hierarchy_change_auth::HierarchyChangeAuth,
+    nv::nv_define_space::NvDefineSpace,
+    pcr::pcr_allocate::PcrAllocate,
+    pcr::pcr_set_auth_policy::PcrSetAuthPolicy,
+    misc::pp_commands::PpCommands,
+    hierarchy::set_primary_policy::SetPrimaryPolicy,
+    clock::clock_rate_adjust::ClockRateAdjust,
+    nv::nv_global_write_lock::NvGlobalWriteLock,
+    nv::nv_increment::NvIncrement,
+    nv::nv_set_bits::NvSetBits,
+    nv::nv_extend::NvExtend,
+    nv::nv_write::NvWrite,
+    nv::nv_write_lock::NvWriteLock,
+    lockout::dictionary_attack_lock_reset::DictionaryAttackLockReset,
+    lockout::dictionary_attack_parameters::DictionaryAttackParameters,
+    nv::nv_change_auth::NvChangeAuth,
+    pcr::pcr_event::PcrEvent,
+    pcr::pcr_reset::PcrReset,
     sequences::sequence_complete::SequenceComplete,
+    misc::set_algorithm_set::SetAlgorithmSet,
     audit::set_command_code_audit_status::SetCommandCodeAuditStatus,
+    testing::incremental_self_test::IncrementalSelfTest,
+    testing::self_test::SelfTest,
+    startup::startup::Startup,
+    startup::shutdown::Shutdown,
+    random::stir_random::StirRandom,
     object::activate_credential::ActivateCredential,
     duplication::duplicate::Duplicate,
+    nv::nv_read::NvRead,
+    nv::nv_read_lock::NvReadLock,
     object::object_change_auth::ObjectChangeAuth,
     policy::policy_secret::PolicySecret,
     duplication::rewrap::Rewrap,
@@ -42,6 +84,7 @@ command_table! {
     context::flush_context::FlushContext,
     object::load_external::LoadExternal,
     object::make_credential::MakeCredential,
+    nv::nv_read_public::NvReadPublic,
     policy::policy_authorize::PolicyAuthorize,
     policy::policy_auth_value::PolicyAuthValue,
     policy::policy_command_code::PolicyCommandCode,
@@ -56,9 +99,16 @@ command_table! {
     session::start_auth_session::StartAuthSession,
     signing::verify_signature::VerifySignature,
     asymmetric::ecc_parameters::EccParameters,
+    capability::get_capability::GetCapability,
     random::get_random::GetRandom,
+    testing::get_test_result::GetTestResult,
     symmetric::hash::Hash,
+    pcr::pcr_read::PcrRead,
     session::policy_restart::PolicyRestart,
+    clock::read_clock::ReadClock,
+    pcr::pcr_extend::PcrExtend,
+    pcr::pcr_set_auth_value::PcrSetAuthValue,
+    sequences::event_sequence_complete::EventSequenceComplete,
     sequences::hash_sequence_start::HashSequenceStart,
     policy::policy_physical_presence::PolicyPhysicalPresence,
     policy::policy_duplication_select::PolicyDuplicationSelect,
@@ -76,4 +126,20 @@ command_table! {
     asymmetric::ecc_encrypt::EccEncrypt,
     asymmetric::ecc_decrypt::EccDecrypt,
     policy::policy_parameters::PolicyParameters,
+    nv::nv_define_space2::NvDefineSpace2,
+    nv::nv_read_public2::NvReadPublic2,
+    hierarchy::read_only_control::ReadOnlyControl,
+}
+
+/// Code of PP_Commands, which always needs physical presence.
+pub(crate) const PP_COMMANDS: u32 = 0x12D;
+/// Code of SetCommandCodeAuditStatus, which is always audited.
+pub(crate) const SET_COMMAND_CODE_AUDIT_STATUS: u32 = 0x140;
+
+/// Commands that PP_Commands may put under physical presence: those with platform authorization (Part 3, 26.2).
+pub(crate) fn may_need_presence(code: u32) -> bool {
+    matches!(
+        code,
+        0x11F..=0x122 | 0x124..=0x12E | 0x130..=0x132 | 0x13B | 0x13F | 0x19D | 0x1A0
+    ) && TABLE.iter().any(|entry| entry.spec.code == code)
 }

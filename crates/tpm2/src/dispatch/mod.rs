@@ -63,6 +63,8 @@ pub(crate) fn execute(
                 fault = charge(engine, platform, locality, penalty, fault);
             }
             engine.state.volatile.orderly &= refused_from.volatile.orderly;
+            // A failed self-test stays failed.
+            engine.state.volatile.failure = engine.state.volatile.failure.or(refused_from.volatile.failure);
             error_response(fault, response)
         }
     }

@@ -7,11 +7,17 @@
 //! | [`ClearData`] | TPM Reset or Restart | STATE_CLEAR_DATA |
 //! | [`Volatile`] | `_TPM_Init` | globals |
 
+mod encoding;
 mod permanent;
+mod record;
 mod running;
+mod volatile;
 
+pub(crate) use encoding::{decode_permanent, encode_permanent};
 pub(crate) use permanent::{Hierarchy, OrderlyState, Permanent, SavedState, Seed};
 pub(crate) use running::{ClearData, Pcrs, ResetData, Volatile};
+
+pub(crate) use volatile::{decode_volatile, encode_volatile};
 
 use alloc::sync::Arc;
 use sealwright_crypto::drbg::Drbg;
@@ -26,9 +32,4 @@ pub(crate) struct State {
     pub(crate) pcrs: Arc<Pcrs>,
     pub(crate) volatile: Volatile,
     pub(crate) drbg: Drbg,
-}
-
-/// The permanent state as bytes for the store.
-pub(crate) fn encode_permanent(_: &State) -> alloc::vec::Vec<u8> {
-    alloc::vec::Vec::new()
 }

@@ -29,7 +29,7 @@ pub(crate) enum OrderlyState {
     /// Not at all: power was lost while volatile copies differed from NV.
     #[default]
     None,
-    /// As [`OrderlyState::None`], and something under dictionary-attack protection was used.
+    /// Not at all, and an object with dictionary-attack protection was used since the last orderly shutdown.
     DaUsed,
     /// Shutdown(CLEAR).
     Clear,
@@ -72,6 +72,8 @@ pub(crate) struct Permanent {
     pub(crate) pcr_policy_alg: Option<HashAlg>,
     pub(crate) pcr_policy: Digest,
     pub(crate) pcr_allocated: PcrSelections,
+    /// The allocation from the next `_TPM_Init` on.
+    pub(crate) pcr_next: Option<PcrSelections>,
     /// Commands that need physical presence.
     pub(crate) pp_commands: BTreeSet<u32>,
     pub(crate) failed_tries: u32,

@@ -1,11 +1,14 @@
 //! What lives while the TPM runs.
 
+use super::record::{Fields, Out};
 use crate::object::Slot;
 use crate::session::Sessions;
 use crate::structures::{
     Auth, Digest, HASH_COUNT, HashAlg, MAX_LOADED_OBJECTS, Nonce, PCR_COUNT, PRIMARY_SEED, Secret, rh,
 };
-use alloc::{boxed::Box, collections::BTreeMap, sync::Arc};
+use alloc::{boxed::Box, collections::BTreeMap, sync::Arc, vec::Vec};
+use sealwright_core::StateFault;
+use zeroize::Zeroizing;
 
 /// Part 4 STATE_RESET_DATA: gone at TPM Reset.
 #[derive(Clone, Debug)]
@@ -102,6 +105,8 @@ pub(crate) struct Volatile {
     pub(crate) clock_rate: i32,
     /// Remainder of the rate adjustment, in millionths of a millisecond.
     pub(crate) clock_fraction: i64,
+    /// How the TPM had been shut down before this start.
+    pub(crate) previous_orderly: super::OrderlyState,
     /// Orderly Shutdown was the last command, or the TPM was not started.
     pub(crate) orderly: bool,
     pub(crate) buffer_size: u32,
@@ -129,8 +134,97 @@ impl Volatile {
             clock: 0,
             clock_rate: 0,
             clock_fraction: 0,
+            previous_orderly: super::OrderlyState::None,
             orderly: true,
             buffer_size: crate::structures::MAX_COMMAND_SIZE as u32,
         }
     }
+}
+
+/// Bytes of [`ResetData`].
+pub(super) fn encode_reset(reset: &ResetData) -> Zeroizing<Vec<u8>> {
+    let mut out = Out::part();
+    out.field(1, &reset.null_proof);
+    out.bytes(2, &super::encoding::seed_bytes(&reset.null_seed));
+    out.field(3, &reset.clear_count);
+    out.field(4, &reset.object_context_id);
+    out.field(5, &reset.contexts);
+    out.field(6, &reset.context_counter);
+    out.field(7, &reset.command_audit_digest);
+    out.field(8, &reset.restart_count);
+    out.field(9, &reset.pcr_counter);
+    out.field(10, &reset.commit_counter);
+    out.field(11, &reset.commit_nonce);
+    out.field(12, &reset.commit_array);
+    out.finish()
+}
+
+/// [`ResetData`] of its bytes.
+pub(super) fn decode_reset(bytes: &[u8]) -> Result<ResetData, StateFault> {
+    let f = Fields::part(bytes)?;
+    Ok(ResetData {
+        null_proof: f.get(1)?,
+        null_seed: super::encoding::seed_of(f.bytes(2)?)?,
+        clear_count: f.get(3)?,
+        object_context_id: f.get(4)?,
+        contexts: f.get(5)?,
+        context_counter: f.get(6)?,
+        command_audit_digest: f.get(7)?,
+        restart_count: f.get(8)?,
+        pcr_counter: f.get(9)?,
+        commit_counter: f.get(10)?,
+        commit_nonce: f.get(11)?,
+        commit_array: f.get(12)?,
+    })
+}
+
+/// Bytes of [`ClearData`].
+pub(super) fn encode_clear(clear: &ClearData) -> Zeroizing<Vec<u8>> {
+    let mut out = Out::part();
+    out.field(1, &clear.sh_enable);
+    out.field(2, &clear.eh_enable);
+    out.field(3, &clear.ph_enable_nv);
+    out.bytes(4, &super::encoding::hierarchy_bytes(&clear.platform));
+    out.field(5, &clear.pcr_auth);
+    out.field(6, &clear.read_only);
+    out.finish()
+}
+
+/// [`ClearData`] of its bytes.
+pub(super) fn decode_clear(bytes: &[u8]) -> Result<ClearData, StateFault> {
+    let f = Fields::part(bytes)?;
+    Ok(ClearData {
+        sh_enable: f.get(1)?,
+        eh_enable: f.get(2)?,
+        ph_enable_nv: f.get(3)?,
+        platform: super::encoding::hierarchy_of(f.bytes(4)?)?,
+        pcr_auth: f.get(5)?,
+        read_only: f.get_or(6, false)?,
+    })
+}
+
+/// Bytes of all PCR: one field for each bank, numbered by its TCG identifier.
+pub(super) fn encode_pcrs(pcrs: &Pcrs) -> Zeroizing<Vec<u8>> {
+    let mut out = Out::part();
+    for hash in HashAlg::ALL {
+        let bank: Vec<u8> = (0..PCR_COUNT).flat_map(|pcr| pcrs.value(hash, pcr)).copied().collect();
+        out.bytes(hash.id(), &bank);
+    }
+    out.finish()
+}
+
+/// All PCR of their bytes; a bank that was not written is zero.
+pub(super) fn decode_pcrs(bytes: &[u8]) -> Result<Pcrs, StateFault> {
+    let f = Fields::part(bytes)?;
+    let mut pcrs = Pcrs::new();
+    for hash in HashAlg::ALL {
+        let Some(bank) = f.all(hash.id()).next() else { continue };
+        if bank.len() != hash.size().saturating_mul(PCR_COUNT) {
+            return Err(StateFault::Format);
+        }
+        for (pcr, value) in bank.chunks(hash.size()).enumerate() {
+            pcrs.value_mut(hash, pcr).copy_from_slice(value);
+        }
+    }
+    Ok(pcrs)
 }

@@ -33,8 +33,7 @@ impl Execute for CertifyCreation {
     fn execute(self, tpm: &mut Tpm<'_>) -> Result<Attestation, Fault> {
         let signer = tpm.signer(self.sign, 1, self.scheme, 3)?;
         let object = tpm.object(self.object.0).map_err(|fault| fault.at_handle(2))?;
-        let expected =
-            tpm.creation_ticket(self.creation_ticket.hierarchy.0, &object.name, &self.creation_hash)?;
+        let expected = tpm.creation_ticket(self.creation_ticket.hierarchy.0, &object.name, &self.creation_hash)?;
         if !bool::from(expected.digest.ct_eq(&self.creation_ticket.digest)) {
             return Err(Fault::TICKET.at_parameter(4));
         }

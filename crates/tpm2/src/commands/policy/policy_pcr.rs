@@ -4,8 +4,8 @@ use crate::structures::{Digest, PcrSelections, ShPolicy};
 use crate::table::Execute;
 use crate::tpm::Tpm;
 use sealwright_core::Fault;
-use sealwright_derive::Command;
 use sealwright_core::{Wire, Writer};
+use sealwright_derive::Command;
 
 /// Binds a policy to values of PCR.
 #[derive(Command)]

@@ -1,0 +1,5 @@
+//! Start-up (Part 3, 9).
+
+pub(crate) mod shutdown;
+#[expect(clippy::module_inception, reason = "the chapter and its first command have the same name")]
+pub(crate) mod startup;

@@ -1,0 +1,138 @@
+//! Keeping Indexes: room, orderly copies, and what start-up does to them.
+
+use super::NvIndex;
+use crate::state::OrderlyState;
+use crate::structures::{NvAttributes, NvType};
+use crate::tpm::Tpm;
+use alloc::{sync::Arc, vec::Vec};
+use sealwright_core::Fault;
+
+/// Bytes of user NV, shared by Indexes and persistent objects (as libtpms has them).
+const NV_ROOM: usize = 171_200;
+/// Bytes that an Index takes beside its data.
+const INDEX_ROOM: usize = 172;
+/// Bytes that a persistent object takes, of whatever kind.
+pub(crate) const OBJECT_ROOM: usize = 2600;
+/// Bytes of orderly data kept in memory.
+const ORDERLY_ROOM: usize = 512;
+/// An orderly counter reaches NV each time its value passes a multiple of this plus one (TPM_PT_ORDERLY_COUNT).
+pub(crate) const ORDERLY_COUNT: u64 = 0xFF;
+
+/// The value from which an orderly counter continues after a loss of power: above all that it may have answered.
+pub(crate) const fn orderly_counter_after_loss(value: u64) -> u64 {
+    value | ORDERLY_COUNT
+}
+
+impl Tpm<'_> {
+    /// Bytes of NV that are free.
+    pub(crate) fn nv_free(&self) -> usize {
+        let p = &self.state.permanent;
+        let indexes = p.nv.values().fold(0usize, |n, i| n.saturating_add(i.data.len()).saturating_add(INDEX_ROOM));
+        NV_ROOM.saturating_sub(indexes).saturating_sub(p.persistent.len().saturating_mul(OBJECT_ROOM))
+    }
+
+    /// TPM_RC_NV_SPACE if there is no room for `bytes` more.
+    pub(crate) fn nv_room(&self, bytes: usize) -> Result<(), Fault> {
+        if bytes <= self.nv_free() { Ok(()) } else { Err(Fault::NV_SPACE) }
+    }
+
+    /// Room for one more Index with this much data.
+    pub(crate) fn nv_check_new(&self, size: usize, orderly: bool) -> Result<(), Fault> {
+        self.nv_room(size.saturating_add(INDEX_ROOM))?;
+        let used = |i: &Arc<NvIndex>| i.data.len().saturating_add(12);
+        let live = self.state.permanent.nv.values().filter(|i| i.has(NvAttributes::ORDERLY));
+        let live = live.map(used).fold(0, usize::saturating_add);
+        if orderly && live.saturating_add(size).saturating_add(12) > ORDERLY_ROOM {
+            return Err(Fault::NV_SPACE);
+        }
+        Ok(())
+    }
+
+    /// Stores a changed Index: orderly ones in memory, others in NV.
+    pub(crate) fn nv_store(&mut self, index: NvIndex) {
+        let handle = index.public.index.0;
+        if index.has(NvAttributes::ORDERLY) {
+            self.state.volatile.orderly_nv.insert(handle, Arc::new(index));
+            self.clear_orderly();
+        } else {
+            self.permanent_mut().nv.insert(handle, Arc::new(index));
+        }
+    }
+
+    /// Stores a changed Index in NV even if it is orderly.
+    pub(crate) fn nv_store_now(&mut self, index: NvIndex) {
+        let handle = index.public.index.0;
+        let index = Arc::new(index);
+        if index.has(NvAttributes::ORDERLY) {
+            self.state.volatile.orderly_nv.insert(handle, Arc::clone(&index));
+        }
+        self.permanent_mut().nv.insert(handle, index);
+    }
+
+    /// Removes an Index; the highest counter value is remembered, so that a new counter starts above it.
+    pub(crate) fn nv_delete(&mut self, handle: u32) {
+        if let Ok(index) = self.nv_index(handle)
+            && index.is(NvType::Counter)
+            && index.has(NvAttributes::WRITTEN)
+        {
+            let value = index.value();
+            let p = self.permanent_mut();
+            p.nv_max_counter = p.nv_max_counter.max(value);
+        }
+        self.state.volatile.orderly_nv.remove(&handle);
+        self.permanent_mut().nv.remove(&handle);
+    }
+
+    /// Highest value that any counter has or had: where new ones start.
+    pub(crate) fn nv_max_counter(&self) -> u64 {
+        let handles: Vec<u32> = self.state.permanent.nv.keys().copied().collect();
+        let counters = handles.into_iter().filter_map(|h| self.nv_index(h).ok());
+        counters
+            .filter(|i| i.is(NvType::Counter) && i.has(NvAttributes::WRITTEN))
+            .map(|i| i.value())
+            .fold(self.state.permanent.nv_max_counter, u64::max)
+    }
+
+    /// Copies all orderly data to NV, at Shutdown.
+    pub(crate) fn nv_flush_orderly(&mut self) {
+        let live = core::mem::take(&mut self.state.volatile.orderly_nv);
+        let p = self.permanent_mut();
+        for (handle, index) in &live {
+            p.nv.insert(*handle, Arc::clone(index));
+        }
+        self.state.volatile.orderly_nv = live;
+    }
+
+    /// Locks and WRITTEN at Startup (Part 2, 13.4). `resume`: TPM Resume changes nothing.
+    pub(crate) fn nv_startup(&mut self, resume: bool, previous: OrderlyState) {
+        let lost = matches!(previous, OrderlyState::None | OrderlyState::DaUsed);
+        let mut changed = Vec::new();
+        for (handle, index) in &self.state.permanent.nv {
+            let mut next = (**index).clone();
+            if lost && next.has(NvAttributes::ORDERLY) && next.has(NvAttributes::WRITTEN) {
+                if next.is(NvType::Counter) {
+                    next.set_value(orderly_counter_after_loss(next.value()));
+                } else {
+                    next.set(NvAttributes::WRITTEN, false);
+                }
+            }
+            if !resume {
+                next.set(NvAttributes::READLOCKED, false);
+                if !(next.has(NvAttributes::WRITTEN) && next.has(NvAttributes::WRITEDEFINE)) {
+                    next.set(NvAttributes::WRITELOCKED, false);
+                }
+                if next.has(NvAttributes::CLEAR_STCLEAR) {
+                    next.set(NvAttributes::WRITTEN, false);
+                }
+            }
+            if next.public != index.public || next.data != index.data {
+                changed.push((*handle, Arc::new(next)));
+            }
+        }
+        if !changed.is_empty() {
+            self.permanent_mut().nv.extend(changed);
+        }
+        let orderly = self.state.permanent.nv.iter().filter(|(_, i)| i.has(NvAttributes::ORDERLY));
+        self.state.volatile.orderly_nv = orderly.map(|(h, i)| (*h, Arc::clone(i))).collect();
+    }
+}
