@@ -52,8 +52,9 @@ pub fn verify(
 /// Key agreement of TPM2_ZGen_2Phase: `t = ds + avf(Qe) de`, `Z = t (Qs' + avf(Qe') Qe')`, where the primed keys are
 /// the other party's.
 ///
-/// The associated value keeps `(bits - 1) / 2 - 1` bits of the coordinate, 126 for SM2-P256: so the reference
-/// implementation and libtpms compute it, and two TPMs must agree. GB/T 32918.3, 6.1 has 127.
+/// The associated value keeps `ceil(bits / 2) - 1` bits of the coordinate, as GB/T 32918.3, 6.1 says: 127 of SM2-P256.
+/// libtpms keeps another number, which depends on the word size of its host (66 on 64-bit ones, since it shifts the
+/// mask the wrong way), and fails on the larger curves: there is nothing to agree with.
 pub fn exchange(
     crypto: &Crypto,
     curve: Curve,
@@ -62,7 +63,7 @@ pub fn exchange(
     static_public: &Point,
     ephemeral_public: &Point,
 ) -> Result<Point, CryptoError> {
-    let width = (curve.bits().saturating_sub(1) / 2).saturating_sub(1);
+    let width = curve.bits().div_ceil(2).saturating_sub(1);
     let own = crypto.ecc.mul_base(curve, ephemeral_private)?;
     let own_value = associated_value(&own.x, width);
     let t = scalar::add(curve, static_private, &scalar::mul(curve, &own_value, ephemeral_private));

@@ -271,3 +271,68 @@ fn debug_hides_private_keys() {
     let text: String = alloc::format!("{:?}", key.private);
     assert_eq!(text, "Private(..)");
 }
+
+#[test]
+fn signatures_of_libtpms_verify() {
+    let text = include_str!("../../vectors/signatures-libtpms.txt");
+    let mut seen = [0; 4];
+    for line in text.lines().filter(|line| !line.starts_with('#')) {
+        let words: Vec<&str> = line.split(' ').collect();
+        let curve = curve(words[0]);
+        let hash = HashAlg::from_id(u16::from_str_radix(words[2], 16).unwrap()).unwrap();
+        let v: Vec<Vec<u8>> = words[3..].iter().map(|word| hex(word)).collect();
+        let public = Point { x: v[0].clone(), y: v[1].clone() };
+        let signature = Signature { r: v[3].clone(), s: v[4].clone() };
+        match words[1] {
+            "ecdsa" => {
+                seen[0] += 1;
+                assert_eq!(ecdsa::verify(&RUST, curve, &public, &v[2], &signature), Ok(()), "{line}");
+            }
+            "schnorr" => {
+                seen[1] += 1;
+                assert_eq!(schnorr::verify(&RUST, curve, hash, &public, &v[2], &signature), Ok(()), "{line}");
+            }
+            "sm2" => {
+                seen[2] += 1;
+                assert_eq!(sm2::verify(&RUST, curve, &public, &v[2], &signature), Ok(()), "{line}");
+            }
+            _ => {
+                seen[3] += 1;
+                let t = RUST.hash.digest(hash, &[&signature.r, &v[2]]);
+                let minus = scalar::sub(curve, &[], &t);
+                let point = RUST.ecc.mul_add(curve, &signature.s, &minus, &public).unwrap();
+                assert!(same(&point, &v[5], &v[6]), "{line}");
+            }
+        }
+    }
+    assert_eq!(seen, [16; 4]);
+}
+
+/// The TPM of the vectors is one party, this crate is the other.
+#[test]
+fn key_agreement_with_libtpms() {
+    let mut seen = 0;
+    for line in include_str!("../../vectors/two-phase-libtpms.txt").lines().filter(|line| !line.starts_with('#')) {
+        let words: Vec<&str> = line.split(' ').collect();
+        let curve = curve(words[0]);
+        let v: Vec<Vec<u8>> = words[2..].iter().map(|word| hex(word)).collect();
+        let point = |at: usize| Point { x: v[at].clone(), y: v[at + 1].clone() };
+        let (zs, ze) = ecdh::two_phase(&RUST, curve, &v[0], &v[1], &point(2), &point(4)).unwrap();
+        assert!(same(&zs, &v[6], &v[7]) && same(&ze, &v[8], &v[9]), "{line}");
+        seen += 1;
+    }
+    assert_eq!(seen, Curve::ALL.len());
+}
+
+/// GB/T 32918.5-2017, A.3: the key agreement example on the recommended curve; the point U = V.
+#[test]
+fn sm2_agrees_as_the_standard() {
+    let da = hex("81eb26e941bb5af16df116495f90695272ae2cd63d6c4ae1678418be48230029");
+    let ra = hex("d4de15474db74d06491c440d305e012400990f3e390c7e87153c12db2ea60bb3");
+    let db = hex("785129917d45a9ea5437a59356b82338eaadda6ceb199088f14ae10defa229b5");
+    let rb = hex("7e07124814b309489125eaed101113164ebf0f3458c5bd88335c1f9d596243d6");
+    let [static_b, ephemeral_b] = [&db, &rb].map(|k| times_g(Curve::Sm2, k));
+    let point = sm2::exchange(&RUST, Curve::Sm2, &da, &ra, &static_b, &ephemeral_b).unwrap();
+    assert_eq!(point.x, hex("c558b44bee5301d9f52b44d939bb59584d75b9034dd6a9fc826872109a65739f"));
+    assert_eq!(point.y, hex("3252b35b191d8ae01cd122c025204334c5eacf68a0cb4854c6a7d367ecad4de7"));
+}
