@@ -2,6 +2,7 @@
 
 pub(crate) mod attributes;
 pub(crate) mod creation;
+mod creation_data;
 mod credential;
 pub(crate) mod encoding;
 pub(crate) mod load;

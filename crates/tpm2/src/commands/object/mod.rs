@@ -1,6 +1,7 @@
 //! Object commands (Part 3, 12).
 
 pub(crate) mod activate_credential;
+pub(crate) mod create;
 pub(crate) mod create_loaded;
 pub(crate) mod load;
 pub(crate) mod load_external;
