@@ -27,6 +27,7 @@ use crate::table::command_table;
 
 command_table! {
     nv::nv_undefine_space_special::NvUndefineSpaceSpecial,
+    context::evict_control::EvictControl,
     hierarchy::hierarchy_control::HierarchyControl,
     nv::nv_undefine_space::NvUndefineSpace,
     hierarchy::change_eps::ChangeEps,
@@ -41,6 +42,7 @@ command_table! {
     misc::pp_commands::PpCommands,
     hierarchy::set_primary_policy::SetPrimaryPolicy,
     clock::clock_rate_adjust::ClockRateAdjust,
+    hierarchy::create_primary::CreatePrimary,
     nv::nv_global_write_lock::NvGlobalWriteLock,
     nv::nv_increment::NvIncrement,
     nv::nv_set_bits::NvSetBits,
@@ -67,6 +69,7 @@ command_table! {
     object::object_change_auth::ObjectChangeAuth,
     policy::policy_secret::PolicySecret,
     duplication::rewrap::Rewrap,
+    object::create::Create,
     asymmetric::ecdh_z_gen::EcdhZGen,
     symmetric::mac::Mac,
     duplication::import::Import,
