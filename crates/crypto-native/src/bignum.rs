@@ -225,7 +225,7 @@ impl Modulus {
     /// `None` if `a` has more than twice their number.
     pub(crate) fn residue(&self, a: &Number) -> Option<Number> {
         // Dividing by the radix reduces; multiplying by it again restores the number.
-        self.to_montgomery(&self.from_montgomery(a)?)
+        self.times_radix(&self.divided_by_radix(a)?)
     }
 
     /// `a mod self` for any `a`, in a time that depends on the numbers.
@@ -238,7 +238,7 @@ impl Modulus {
 
     /// `a b mod self` in constant time; both must be below the modulus.
     pub(crate) fn product(&self, a: &Number, b: &Number) -> Option<Number> {
-        let scaled = self.to_montgomery(a)?;
+        let scaled = self.times_radix(a)?;
         let mut out = Number::new();
         // SAFETY: reads live numbers and constants, writes a number that is none of them, and uses live scratch memory.
         done(unsafe {
@@ -261,7 +261,7 @@ impl Modulus {
         out.plus(b)
     }
 
-    fn to_montgomery(&self, a: &Number) -> Option<Number> {
+    fn times_radix(&self, a: &Number) -> Option<Number> {
         let mut out = Number::new();
         // SAFETY: reads a live number and constants, writes another number, and uses live scratch memory.
         done(unsafe {
@@ -270,7 +270,7 @@ impl Modulus {
         Some(out)
     }
 
-    fn from_montgomery(&self, a: &Number) -> Option<Number> {
+    fn divided_by_radix(&self, a: &Number) -> Option<Number> {
         let mut out = Number::new();
         // SAFETY: reads a live number and constants, writes another number, and uses live scratch memory.
         done(unsafe {
