@@ -2,6 +2,8 @@
 
 use crate::failure::{Failure, failure};
 use sealwright_core::{Engine, Platform, PlatformFault, StateFault};
+use sealwright_crypto::Crypto;
+use sealwright_tpm2::Tpm2;
 
 /// Makes engines. The one seam between the daemon and a TPM implementation.
 pub(crate) trait Maker: Send {
@@ -14,10 +16,60 @@ pub(crate) trait Maker: Send {
 /// The buffer sizes told on the control channel before an engine runs: (current, minimum, maximum).
 pub(crate) const BUFFER_SIZE: (u32, u32, u32) = (4096, 3528, 4096);
 
-/// The maker of TPM 2.0 engines on the crypto provider of this name.
+/// Makes TPM 2.0 engines.
+struct Tpm2Maker(&'static Crypto);
+
+impl Maker for Tpm2Maker {
+    fn manufacture(&self, platform: &mut dyn Platform) -> Result<Box<dyn Engine + Send>, PlatformFault> {
+        Ok(Box::new(Tpm2::manufacture(self.0, platform)?))
+    }
+
+    fn restore(&self, permanent: &[u8]) -> Result<Box<dyn Engine + Send>, StateFault> {
+        Ok(Box::new(Tpm2::restore(self.0, permanent)?))
+    }
+}
+
+/// The maker of TPM 2.0 engines on the crypto provider of this name; `native` is the default.
 pub(crate) fn maker(crypto: Option<&str>) -> Result<Box<dyn Maker>, Failure> {
-    match crypto {
-        None | Some("native" | "rust") => Err(failure!("this build of vtpmd contains no TPM 2.0 engine")),
-        Some(other) => Err(failure!("--crypto: '{other}' is unknown; native and rust are known")),
+    let crypto = match crypto {
+        None | Some("native") => &sealwright_crypto_native::NATIVE,
+        Some("rust") => &sealwright_crypto::RUST,
+        Some(other) => return Err(failure!("--crypto: '{other}' is unknown; native and rust are known")),
+    };
+    Ok(Box::new(Tpm2Maker(crypto)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Bench(Vec<u8>);
+
+    impl Platform for Bench {
+        fn entropy(&mut self, out: &mut [u8]) -> Result<(), PlatformFault> {
+            out.fill(7);
+            Ok(())
+        }
+        fn now(&mut self) -> u64 {
+            1
+        }
+        fn commit(&mut self, state: &[u8]) -> Result<(), PlatformFault> {
+            self.0 = state.to_vec();
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn the_engine_has_the_buffer_sizes_told_before_it_runs_and_restores_what_it_commits() {
+        for crypto in ["native", "rust"] {
+            let maker = maker(Some(crypto)).unwrap();
+            let mut bench = Bench(Vec::new());
+            let mut made = maker.manufacture(&mut bench).unwrap();
+            assert_eq!(made.buffer_size(), BUFFER_SIZE);
+            made.power_on(&mut bench);
+            let restored = maker.restore(&bench.0).unwrap();
+            assert_eq!(restored.save_permanent(), bench.0);
+        }
+        assert!(maker(Some("none")).is_err());
     }
 }
