@@ -1,5 +1,6 @@
 //! Signing and verifying with keys of every type (Part 1, 32; Part 4, CryptUtil.c), and attestation.
 
+pub(crate) mod attest;
 mod commit;
 pub(crate) mod der;
 pub(crate) mod ecc;

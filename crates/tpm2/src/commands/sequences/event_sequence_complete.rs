@@ -1,7 +1,7 @@
 //! `TPM2_EventSequenceComplete` (Part 3, 17.7).
 
 use crate::object::SequenceKind;
-use crate::structures::{DhObject, DhPcrOrNull, HASH_COUNT, HashAlg, HashValue, MaxBuffer, rh};
+use crate::structures::{DhObject, DhPcrOrNull, HASH_COUNT, HashValue, MaxBuffer, rh};
 use crate::table::Execute;
 use crate::tpm::Tpm;
 use sealwright_core::{Fault, List};
@@ -35,16 +35,20 @@ impl Execute for EventSequenceComplete {
         let mut kind = sequence.kind.clone();
         kind.update(tpm.crypto, &self.buffer)?;
         let SequenceKind::Event { hashers } = kind else { return Err(Fault::MODE.at_handle(2)) };
-        let pcr = if self.pcr.0 == rh::NULL { None } else { Some(self.pcr.0) };
+        let pcr = if self.pcr.0 == rh::NULL { None } else { usize::try_from(self.pcr.0).ok() };
         if let Some(pcr) = pcr {
-            tpm.pcr_check_extend(pcr)?;
+            tpm.pcr_check_extend(self.pcr.0)?;
+            if crate::pcr::attributes(pcr).save {
+                tpm.clear_orderly();
+            }
         }
         let mut results = List::new();
         for hasher in hashers {
-            let hash: HashAlg = hasher.alg();
+            let hash = hasher.alg();
             let digest = hasher.finish();
-            if let Some(pcr) = pcr.and_then(|pcr| usize::try_from(pcr).ok()) {
+            if let Some(pcr) = pcr {
                 tpm.pcr_extend(pcr, hash, &digest);
+                tpm.pcr_changed(pcr);
             }
             results.push(HashValue::new(hash, &digest))?;
         }
