@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 use sealwright_core::{Engine, Platform, PlatformFault};
-use sealwright_crypto::RUST;
+use sealwright_crypto::{HashAlg, RUST};
 use sealwright_tpm2::Tpm2;
 
 const OWNER: u32 = 0x4000_0001;
@@ -197,4 +197,42 @@ fn created_and_loaded_at_once() {
     // Objects of the NULL hierarchy do not persist.
     let parameters = 0x8100_0001u32.to_be_bytes();
     assert_eq!(m.run(0x120, &[OWNER, item], &[b""], &parameters), Err(0x282), "TPM_RC_ATTRIBUTES, handle 2");
+}
+
+#[test]
+fn objects_of_others_are_rewrapped_and_imported() {
+    let mut m = Machine::new();
+    let parent = m.primary(OWNER, &storage(STORAGE));
+    let (seed, value) = ([7; 32], b"from elsewhere");
+    let unique = RUST.hash.digest(HashAlg::Sha256, &[&seed, value]);
+    let mut public = sealed(0x40);
+    public.truncate(public.len() - 2);
+    public.extend(sized(&unique));
+    let name = [&[0, 0x0B], &*RUST.hash.digest(HashAlg::Sha256, &[&public])].concat();
+    let area = |auth: &[u8]| sized(&[&[0, 8][..], &sized(auth), &sized(&seed), &sized(value)].concat());
+    let duplicate = area(b"pw");
+    let import = |m: &mut Machine, duplicate: &[u8], seed: &[u8]| {
+        let parameters = [sized(&[]), sized(&public), sized(duplicate), sized(seed), vec![0, 0x10]].concat();
+        let answer = m.run(0x156, &[parent], &[b""], &parameters)?;
+        Ok::<_, u32>(take(&mut &answer[4..]))
+    };
+    // Without any wrap.
+    let private = import(&mut m, &duplicate, &[]).unwrap();
+    let item = m.load(parent, &private, &public).unwrap();
+    assert_eq!(m.unseal(item, b"pw").unwrap(), value);
+    m.flush(item);
+    // With an outer wrap, put on by Rewrap.
+    let parameters = [sized(&duplicate), sized(&name), sized(&[])].concat();
+    let wrapped = m.run(0x152, &[NULL, parent], &[b""], &parameters).unwrap();
+    let mut rest = &wrapped[4..];
+    let (mut duplicate, seed) = (take(&mut rest), take(&mut rest));
+    let private = import(&mut m, &duplicate, &seed).unwrap();
+    let item = m.load(parent, &private, &public).unwrap();
+    assert_eq!(m.unseal(item, b"pw").unwrap(), value);
+    // And taken off again.
+    let parameters = [sized(&duplicate), sized(&name), sized(&seed)].concat();
+    let plain = m.run(0x152, &[parent, NULL], &[b""], &parameters).unwrap();
+    assert_eq!(take(&mut &plain[4..])[..4], area(b"pw")[..4]);
+    duplicate[40] ^= 1;
+    assert_eq!(import(&mut m, &duplicate, &seed), Err(0x3DF), "TPM_RC_INTEGRITY, parameter 3");
 }
