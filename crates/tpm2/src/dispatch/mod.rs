@@ -48,6 +48,8 @@ pub(crate) fn execute(
     command: &[u8],
     response: &mut [u8],
 ) -> usize {
+    // A sequence that was begun by _TPM_Hash_Start ends with the next command, whatever that is.
+    engine.state.volatile.hash_sequence = None;
     let before = engine.state.clone();
     let mut penalty = Penalty::default();
     let result = perform(engine, platform, locality, command, response, &mut penalty);
@@ -89,6 +91,9 @@ fn charge(engine: &mut Tpm2, platform: &mut dyn Platform, locality: u8, penalty:
         locality,
         command: CommandSessions::default(),
     };
+    // The state before the command is of an earlier time, and the failure counts from now.
+    tpm.update_time();
+    tpm.lockout_self_heal();
     if let Some(handle) = penalty.lockout {
         tpm.register_lockout_failure(handle);
     }
@@ -134,8 +139,6 @@ fn perform(
     if !failed && engine.state.volatile.started != (code != code::STARTUP) {
         return Err(Fault::INITIALIZE);
     }
-    // A sequence that was begun by _TPM_Hash_Start ends with the next command.
-    engine.state.volatile.hash_sequence = None;
     if engine.state.volatile.started && code != code::SHUTDOWN {
         engine.state.volatile.orderly = false;
     }
