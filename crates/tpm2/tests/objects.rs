@@ -163,8 +163,15 @@ fn primary_objects_are_the_same_again_and_persist() {
 
 #[test]
 fn credentials_open() {
+    let rsa =
+        [&[0, 1, 0, 0x0B, 0, 3, 0, 0x72][..], &[0, 0, 0, 6, 0, 128, 0, 0x43, 0, 0x10, 8, 0, 0, 0, 0, 0, 0, 0]].concat();
+    check_credential(&rsa);
+    check_credential(&storage(STORAGE));
+}
+
+fn check_credential(template: &[u8]) {
     let mut m = Machine::new();
-    let key = m.primary(OWNER, &storage(STORAGE));
+    let key = m.primary(OWNER, template);
     let public = m.run(0x173, &[key], &[], &[]).unwrap();
     let mut rest = &public[..];
     let (area, name) = (take(&mut rest), take(&mut rest));

@@ -16,7 +16,7 @@ mod slots;
 pub(crate) use sequence::{Sequence, SequenceKind};
 pub(crate) use slots::Slot;
 
-use crate::structures::{HashAlg, Name, ObjectAttributes, Public, Sensitive};
+use crate::structures::{Name, ObjectAttributes, Public, Sensitive};
 use alloc::sync::Arc;
 use sealwright_crypto::RsaKey;
 
@@ -75,10 +75,6 @@ impl Object {
             && self.sensitive.is_some()
             && !self.external
             && self.public.object_type() == crate::structures::ObjectType::KeyedHash
-    }
-    /// The name algorithm, SHA-1 for objects without one (whose Names are empty).
-    pub(crate) fn name_hash(&self) -> HashAlg {
-        self.public.name_alg.unwrap_or(HashAlg::Sha1)
     }
 }
 
