@@ -37,6 +37,8 @@ mod signing;
 mod state;
 pub mod structures;
 mod table;
+#[cfg(test)]
+mod testing;
 mod ticket;
 mod tpm;
 

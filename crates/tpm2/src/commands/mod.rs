@@ -23,6 +23,9 @@ pub(crate) mod startup;
 pub(crate) mod symmetric;
 pub(crate) mod testing;
 
+#[cfg(test)]
+mod signing_tests;
+
 use crate::table::command_table;
 
 command_table! {

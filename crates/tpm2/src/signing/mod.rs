@@ -7,6 +7,9 @@ pub(crate) mod ecc;
 pub(crate) mod rsa;
 pub(crate) mod x509;
 
+#[cfg(test)]
+mod tests;
+
 use crate::object::Object;
 use crate::structures::{
     EccScheme, HashAlg, HashValue, KeyedHashScheme, ObjectAttributes, ObjectType, Parameters, RsaModulus, RsaScheme,

@@ -5,7 +5,7 @@ use crate::structures::{DhObject, EccParameter, EccPoint, EccScheme, Parameters,
 use crate::table::Execute;
 use crate::tpm::{Tpm, fault_of};
 use alloc::vec::Vec;
-use sealwright_core::{Buffer, Fault};
+use sealwright_core::Fault;
 use sealwright_crypto::Point;
 use sealwright_derive::{Command, Response};
 
