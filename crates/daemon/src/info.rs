@@ -18,7 +18,7 @@ const RSA_SIZES: [&str; 4] = ["1024", "2048", "3072", "4096"];
 pub(crate) fn json(flags: u64) -> String {
     let mut objects = Vec::new();
     if flags & SPECIFICATION != 0 {
-        objects.push(r#""TPMSpecification":{"family":"2.0","level":0,"revision":183}"#.to_owned());
+        objects.push(r#""TPMSpecification":{"family":"2.0","level":0,"revision":164}"#.to_owned());
     }
     if flags & ATTRIBUTES != 0 {
         let text = r#""TPMAttributes":{"manufacturer":"id:00001014","version":"id:20240125","model":"swtpm"}"#;
@@ -83,7 +83,7 @@ mod tests {
     fn info_has_what_was_asked_for() {
         assert_eq!(json(0), "{}");
         assert!(
-            json(3).starts_with(r#"{"TPMSpecification":{"family":"2.0","level":0,"revision":183},"TPMAttributes""#)
+            json(3).starts_with(r#"{"TPMSpecification":{"family":"2.0","level":0,"revision":164},"TPMAttributes""#)
         );
         assert!(!json(1).contains("Attributes"));
         assert!(json(4).contains("\"RSAKeySizes\":[1024,2048,3072,4096]"));
