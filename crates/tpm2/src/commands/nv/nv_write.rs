@@ -28,7 +28,7 @@ impl Execute for NvWrite {
         let index = tpm.nv_index(self.nv_index.0)?;
         tpm.nv_write_access_check(self.auth_handle.0, self.nv_index.0, &index)?;
         if index.is(NvType::Counter) || index.is(NvType::Bits) || index.is(NvType::Extend) {
-            return Err(Fault::ATTRIBUTES.at_handle(2));
+            return Err(Fault::ATTRIBUTES);
         }
         let (offset, size) = (usize::from(self.offset), usize::from(index.public.data_size));
         if offset > size {
