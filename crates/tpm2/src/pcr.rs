@@ -36,8 +36,8 @@ pub(crate) const fn attributes(pcr: usize) -> PcrAttributes {
         16 | 23 => (false, 0x0F, 0x1F),
         17 | 18 => (false, 0x10, 0x1C),
         19 => (false, 0x10, 0x0C),
-        20 => (false, 0x1C, 0x0E),
-        _ => (false, 0x1C, 0x04),
+        20 => (false, 0x14, 0x0E),
+        _ => (false, 0x14, 0x04),
     };
     PcrAttributes { save, reset, extend }
 }

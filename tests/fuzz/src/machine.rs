@@ -82,7 +82,9 @@ impl InProcess {
         let volatile = self.engine.save_volatile(&mut self.platform);
         let mut copy = Tpm2::restore(self.crypto, &permanent)
             .map_err(|fault| Error::other(format!("a permanent state that was just saved is refused: {fault}")))?;
+        // No time passes between the two.
         let mut platform = self.platform.clone();
+        platform.time = platform.time.saturating_sub(1);
         copy.resume(&mut platform, &volatile)
             .map_err(|fault| Error::other(format!("a volatile state that was just saved is refused: {fault}")))?;
         Ok(copy)
