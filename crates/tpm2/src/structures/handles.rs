@@ -86,8 +86,18 @@ macro_rules! handles {
     )*};
 }
 
+/// True for the handles that transient objects can have; others do not unmarshal.
+const fn is_transient(h: u32) -> bool {
+    matches!(kind(h), HandleKind::Transient) && h & 0x00FF_FFFF < super::MAX_LOADED_OBJECTS as u32
+}
+const fn is_hmac(h: u32) -> bool {
+    matches!(kind(h), HandleKind::HmacSession) && h & 0x00FF_FFFF < super::MAX_ACTIVE_SESSIONS as u32
+}
+const fn is_policy(h: u32) -> bool {
+    matches!(kind(h), HandleKind::PolicySession) && h & 0x00FF_FFFF < super::MAX_ACTIVE_SESSIONS as u32
+}
 const fn is_object(h: u32) -> bool {
-    matches!(kind(h), HandleKind::Transient | HandleKind::Persistent)
+    is_transient(h) || matches!(kind(h), HandleKind::Persistent)
 }
 const fn is_pcr(h: u32) -> bool {
     h < super::PCR_COUNT as u32
@@ -119,11 +129,11 @@ handles! {
     /// TPMI_DH_PCR+.
     DhPcrOrNull: |h| is_pcr(h) || h == rh::NULL;
     /// TPMI_SH_AUTH_SESSION: a session or RS_PW.
-    ShAuthSession: |h| matches!(kind(h), HandleKind::HmacSession | HandleKind::PolicySession) || h == rh::RS_PW;
+    ShAuthSession: |h| is_hmac(h) || is_policy(h) || h == rh::RS_PW;
     /// TPMI_SH_HMAC.
-    ShHmac: |h| matches!(kind(h), HandleKind::HmacSession);
+    ShHmac: |h| is_hmac(h);
     /// TPMI_SH_POLICY.
-    ShPolicy: |h| matches!(kind(h), HandleKind::PolicySession);
+    ShPolicy: |h| is_policy(h);
     /// TPMI_DH_CONTEXT: what ContextSave takes.
     DhContext: |h| matches!(kind(h), HandleKind::HmacSession | HandleKind::PolicySession | HandleKind::Transient);
     /// TPMI_DH_SAVED: what a saved context says that it was.
