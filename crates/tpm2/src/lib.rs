@@ -21,7 +21,7 @@
 extern crate alloc;
 
 mod clock;
-mod commands;
+pub mod commands;
 mod dispatch;
 mod drtm;
 mod engine;

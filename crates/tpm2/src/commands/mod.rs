@@ -1,27 +1,27 @@
 //! The commands of Part 3, one folder per chapter, one file per command.
 
-pub(crate) mod asymmetric;
-pub(crate) mod attestation;
-pub(crate) mod audit;
-pub(crate) mod capability;
-pub(crate) mod clock;
-pub(crate) mod context;
-pub(crate) mod duplication;
-pub(crate) mod ephemeral;
-pub(crate) mod hierarchy;
-pub(crate) mod lockout;
-pub(crate) mod misc;
-pub(crate) mod nv;
-pub(crate) mod object;
-pub(crate) mod pcr;
-pub(crate) mod policy;
-pub(crate) mod random;
-pub(crate) mod sequences;
-pub(crate) mod session;
-pub(crate) mod signing;
-pub(crate) mod startup;
-pub(crate) mod symmetric;
-pub(crate) mod testing;
+pub mod asymmetric;
+pub mod attestation;
+pub mod audit;
+pub mod capability;
+pub mod clock;
+pub mod context;
+pub mod duplication;
+pub mod ephemeral;
+pub mod hierarchy;
+pub mod lockout;
+pub mod misc;
+pub mod nv;
+pub mod object;
+pub mod pcr;
+pub mod policy;
+pub mod random;
+pub mod sequences;
+pub mod session;
+pub mod signing;
+pub mod startup;
+pub mod symmetric;
+pub mod testing;
 
 #[cfg(test)]
 mod signing_tests;

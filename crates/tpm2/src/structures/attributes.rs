@@ -37,7 +37,9 @@ macro_rules! attributes {
             const MAX_SIZE: usize = size_of::<$int>();
             fn read(r: &mut Reader<'_>) -> Result<Self, Fault> {
                 let value = <$int>::read(r)?;
-                if value & $reserved == 0 { Ok(Self(value)) } else { Err(Fault::RESERVED_BITS) }
+                // A binding, because some of these words have no reserved bits at all.
+                let reserved: $int = $reserved;
+                if value & reserved == 0 { Ok(Self(value)) } else { Err(Fault::RESERVED_BITS) }
             }
             fn write(&self, w: &mut Writer<'_>) -> Result<(), Fault> {
                 self.0.write(w)

@@ -1,13 +1,13 @@
 //! Attestation (Part 3, 18).
 
-pub(crate) mod certify;
-pub(crate) mod certify_creation;
-pub(crate) mod certify_x509;
-pub(crate) mod get_command_audit_digest;
-pub(crate) mod get_session_audit_digest;
-pub(crate) mod get_time;
-pub(crate) mod nv_certify;
-pub(crate) mod quote;
+pub mod certify;
+pub mod certify_creation;
+pub mod certify_x509;
+pub mod get_command_audit_digest;
+pub mod get_session_audit_digest;
+pub mod get_time;
+pub mod nv_certify;
+pub mod quote;
 
 use crate::structures::{AttestBuffer, Signature};
 use sealwright_derive::Response;

@@ -1,3 +1,3 @@
 //! Command audit (Part 3, 21).
 
-pub(crate) mod set_command_code_audit_status;
+pub mod set_command_code_audit_status;

@@ -1,10 +1,10 @@
 //! Capability commands (Part 3, 30).
 
 mod algorithms;
-pub(crate) mod get_capability;
+pub mod get_capability;
 mod handles;
 mod pcr_properties;
 mod properties;
-pub(crate) mod test_parms;
+pub mod test_parms;
 
 pub(crate) use algorithms::is_implemented;

@@ -1,5 +1,5 @@
 //! Duplication commands (Part 3, 13).
 
-pub(crate) mod duplicate;
-pub(crate) mod import;
-pub(crate) mod rewrap;
+pub mod duplicate;
+pub mod import;
+pub mod rewrap;

@@ -1,4 +1,4 @@
 //! Ephemeral elliptic-curve keys (Part 3, 19).
 
-pub(crate) mod commit;
-pub(crate) mod ec_ephemeral;
+pub mod commit;
+pub mod ec_ephemeral;

@@ -1,4 +1,4 @@
 //! Miscellaneous management functions (Part 3, 26).
 
-pub(crate) mod pp_commands;
-pub(crate) mod set_algorithm_set;
+pub mod pp_commands;
+pub mod set_algorithm_set;

@@ -1,9 +1,9 @@
 //! Integrity collection: PCR (Part 3, 22).
 
-pub(crate) mod pcr_allocate;
-pub(crate) mod pcr_event;
-pub(crate) mod pcr_extend;
-pub(crate) mod pcr_read;
-pub(crate) mod pcr_reset;
-pub(crate) mod pcr_set_auth_policy;
-pub(crate) mod pcr_set_auth_value;
+pub mod pcr_allocate;
+pub mod pcr_event;
+pub mod pcr_extend;
+pub mod pcr_read;
+pub mod pcr_reset;
+pub mod pcr_set_auth_policy;
+pub mod pcr_set_auth_value;

@@ -1,4 +1,4 @@
 //! Random number generator (Part 3, 16).
 
-pub(crate) mod get_random;
-pub(crate) mod stir_random;
+pub mod get_random;
+pub mod stir_random;

@@ -1,4 +1,4 @@
 //! Session commands (Part 3, 11).
 
-pub(crate) mod policy_restart;
-pub(crate) mod start_auth_session;
+pub mod policy_restart;
+pub mod start_auth_session;

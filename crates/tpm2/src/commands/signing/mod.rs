@@ -1,4 +1,4 @@
 //! Signing and signature verification (Part 3, 20).
 
-pub(crate) mod sign;
-pub(crate) mod verify_signature;
+pub mod sign;
+pub mod verify_signature;

@@ -1,5 +1,5 @@
 //! Start-up (Part 3, 9).
 
-pub(crate) mod shutdown;
+pub mod shutdown;
 #[expect(clippy::module_inception, reason = "the chapter and its first command have the same name")]
-pub(crate) mod startup;
+pub mod startup;

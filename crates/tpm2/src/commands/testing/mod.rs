@@ -1,5 +1,5 @@
 //! Testing (Part 3, 10).
 
-pub(crate) mod get_test_result;
-pub(crate) mod incremental_self_test;
-pub(crate) mod self_test;
+pub mod get_test_result;
+pub mod incremental_self_test;
+pub mod self_test;
