@@ -8,7 +8,7 @@ use sealwright_derive::Command;
 
 /// Switches read-only mode on or off, until the next TPM Reset or Restart.
 #[derive(Command)]
-#[command(code = 0x1A0)]
+#[command(code = 0x1A0, nv)]
 #[doc(alias = "TPM2_ReadOnlyControl")]
 pub struct ReadOnlyControl {
     /// PLATFORM.

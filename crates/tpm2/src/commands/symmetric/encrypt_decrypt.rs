@@ -91,7 +91,7 @@ pub(super) fn encrypt_decrypt(
     if iv.len() != if mode == CipherMode::Ecb { 0 } else { block } {
         return Err(Fault::SIZE.at_parameter(at.iv));
     }
-    if matches!(mode, CipherMode::Cbc | CipherMode::Ecb) && data.len() % block != 0 {
+    if matches!(mode, CipherMode::Cbc | CipherMode::Ecb) && !data.len().is_multiple_of(block) {
         return Err(Fault::SIZE.at_parameter(at.data));
     }
     let secret = &key.sensitive.as_ref().ok_or(Fault::KEY.at_handle(1))?.value;
