@@ -75,7 +75,8 @@ impl Tpm<'_> {
 
     /// True if the command's locality may reset the PCR.
     pub(crate) fn pcr_reset_allowed(&self, pcr: usize) -> bool {
-        attributes(pcr).reset & self.locality_bit() != 0
+        // Locality 4 resets by a DRTM sequence only.
+        attributes(pcr).reset & self.locality_bit() & 0x0F != 0
     }
 
     /// Extends one bank of a PCR; nothing happens if the bank does not have it. The caller counts the change.
@@ -137,6 +138,8 @@ impl Tpm<'_> {
         }
         for pcr in 0..PCR_COUNT {
             let attributes = attributes(pcr);
+            // Counted too: a counter of zero would look to a policy as if no PCR had been checked.
+            self.pcr_changed(pcr);
             match saved {
                 Some(saved) if attributes.save => {
                     let pcrs = Arc::make_mut(&mut self.state.pcrs);

@@ -21,7 +21,7 @@ pub struct PcrSetAuthValue {
 impl Execute for PcrSetAuthValue {
     fn execute(self, tpm: &mut Tpm<'_>) -> Result<(), Fault> {
         if !usize::try_from(self.pcr_handle.0).is_ok_and(crate::pcr::in_auth_group) {
-            return Err(Fault::VALUE.at_handle(1));
+            return Err(Fault::VALUE);
         }
         tpm.clear_orderly();
         let mut auth = self.auth;
