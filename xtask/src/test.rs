@@ -42,7 +42,7 @@ const STAGES: &[Stage] = &[
         name: "clients",
         about: "tpm2-tools, the IBM TSS utilities and tpm2-pytss on vtpmd",
         quick: false,
-        by_default: false,
+        by_default: true,
         run: clients,
     },
     Stage { name: "guest", about: "Linux guests under QEMU on vtpmd", quick: false, by_default: false, run: guest },
