@@ -123,11 +123,13 @@ pub(crate) fn decode_volatile(
     if f.bytes(1)? == &*permanent_digest(crypto, &state) { Ok(state) } else { Err(StateFault::Mismatch) }
 }
 
-/// Digest of the permanent state without the clock, which runs on without a commit.
+/// Digest of the permanent state without the clock, which runs on (and becomes safe) without a commit.
 fn permanent_digest(crypto: &Crypto, state: &State) -> sealwright_crypto::Digest {
     let mut still = state.clone();
     still.volatile.started = false;
-    Arc::make_mut(&mut still.permanent).clock = 0;
+    let permanent = Arc::make_mut(&mut still.permanent);
+    permanent.clock = 0;
+    permanent.clock_safe = false;
     crypto.hash.digest(HashAlg::Sha256, &[&encode_permanent(&still)])
 }
 
