@@ -13,8 +13,8 @@ const RSA_SIZES: [&str; 4] = ["1024", "2048", "3072", "4096"];
 
 /// What GET_INFO answers for `flags`; unknown flags add nothing.
 ///
-/// Family, revision, manufacturer and version are what certificates for the TPM name. They are those of libtpms 0.10,
-/// as the engine's TPM properties are.
+/// Family, revision, manufacturer and version are what certificates for the TPM name. They are the same as those
+/// of the TPM properties of the engine.
 pub(crate) fn json(flags: u64) -> String {
     let mut objects = Vec::new();
     if flags & SPECIFICATION != 0 {

@@ -11,7 +11,7 @@ use sealwright_core::{Buffer, Fault, Reader, Wire, Writer};
 
 /// True for the PCR that have an authorization value and a policy of their own: 20 to 22.
 pub(crate) const fn pcr_has_auth(handle: u32) -> bool {
-    matches!(handle, 20..=22)
+    crate::pcr::in_auth_group(handle as usize)
 }
 
 impl Tpm<'_> {
