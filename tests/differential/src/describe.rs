@@ -327,6 +327,9 @@ impl<'a> Describer<'a> {
         let kind = self.input.u32()?;
         let count = self.input.u32()?;
         self.put("capability", format!("{kind} count {count}"));
+        if let Some((name, _)) = self.fields.iter_mut().find(|(name, _)| name == "moreData") {
+            *name = format!("moreData of {kind}");
+        }
         for i in 0..count {
             let (key, value) = match kind {
                 0 => (format!("alg {:#06x}", self.input.u16()?), format!("{:#x}", self.input.u32()?)),

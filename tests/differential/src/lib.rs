@@ -8,6 +8,8 @@ pub mod crypto;
 pub mod daemon;
 pub mod describe;
 pub mod ecc;
+pub mod expected;
+pub mod meeting;
 pub mod mutate;
 pub mod scenario;
 pub mod session;

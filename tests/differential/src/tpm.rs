@@ -4,6 +4,7 @@ use crate::codes::*;
 use crate::crypto::{self, Symmetric};
 use crate::daemon::{Daemon, Machine};
 use crate::describe::{self, Field};
+use crate::meeting::Peer;
 use crate::session::{self, PolicyAuth, Session, Use};
 use crate::table;
 use crate::wire::{In, Out, Random};
@@ -97,6 +98,8 @@ pub struct Tpm {
     pub forgetful: bool,
     /// Why the connection was lost, once it is.
     pub lost: Option<String>,
+    /// The player of the same script on another TPM.
+    pub peer: Option<Peer>,
 }
 
 impl Tpm {
@@ -118,6 +121,7 @@ impl Tpm {
             mutator: Random(seed ^ 0x5EA1),
             forgetful: false,
             lost: None,
+            peer: None,
         })
     }
 
@@ -233,9 +237,59 @@ impl Tpm {
             self.steps.clear();
         }
         if self.lost.is_none() || self.steps.last().is_none_or(|s| s.rc != u32::MAX) {
-            self.steps.push(Step { label: label.into(), code, command: bytes, response, rc, fields, faults });
+            self.steps.push(Step { label: label.into(), code, command: bytes.clone(), response, rc, fields, faults });
         }
-        reply
+        self.agreed(label, code, &bytes, reply)
+    }
+
+    /// The reply that the script goes on with: if the other side's TPM refused what this one did, it is undone here as
+    /// far as it can be, and is a refusal here too.
+    fn agreed(&mut self, label: &str, code: u32, sent: &[u8], reply: Reply) -> Reply {
+        let Some(peer) = &self.peer else { return reply };
+        let Some(other) = peer.agree(label, reply.rc) else {
+            self.peer = None;
+            return reply;
+        };
+        if other == reply.rc {
+            return reply;
+        }
+        if reply.rc == 0 {
+            self.undo(code, sent, reply.handle);
+        }
+        Reply { rc: other.max(reply.rc), ..Reply::default() }
+    }
+
+    /// Takes back what a command made.
+    fn undo(&mut self, code: u32, sent: &[u8], handle: u32) {
+        let with_password = |code: u32, handles: &[u32], rest: Out| {
+            let call = Call {
+                name: "Clear",
+                handles: handles.to_vec(),
+                uses: vec![session::password(b"")],
+                parameters: rest.0,
+            };
+            let mut bytes = marshal(&call);
+            bytes.splice(6..10, code.to_be_bytes());
+            bytes
+        };
+        if handle != 0 {
+            self.quiet(&Out::new().u16(ST_NO_SESSIONS).u32(14).u32(0x165).u32(handle).0);
+        }
+        match table::name(code).as_str() {
+            name @ ("NV_DefineSpace" | "NV_DefineSpace2") => {
+                // The index is in the public area: after the authorization area, the authValue and a size.
+                let mut input = In(sent.get(10..).unwrap_or(&[]));
+                let owner = input.u32().unwrap_or(0);
+                let area = input.u32().unwrap_or(0) as usize;
+                let before = if name == "NV_DefineSpace" { 2 } else { 4 };
+                if input.raw(area).is_some() && input.sized().is_some() && input.raw(before).is_some() {
+                    let index = input.u32().unwrap_or(0);
+                    self.quiet(&with_password(0x122, &[owner, index], Out::new()));
+                }
+            }
+            "ReadOnlyControl" => drop(self.quiet(&with_password(code, &[RH_PLATFORM], Out::new().u8(0)))),
+            _ => {}
+        }
     }
 
     /// Adds a fault to the last step, for checks that a scenario makes itself.
