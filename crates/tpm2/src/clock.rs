@@ -44,3 +44,53 @@ impl Tpm<'_> {
         TimeInfo { time: self.state.volatile.time, clock_info: self.clock_info() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::CLOCK_UPDATE;
+    use crate::engine::Tpm2;
+    use crate::testing::Host;
+    use sealwright_core::Engine as _;
+    use sealwright_crypto::RUST;
+
+    /// A started TPM whose Clock is not safe, and its host.
+    fn unsafe_clock() -> (Tpm2, Host) {
+        let mut host = Host::default();
+        let mut tpm = Tpm2::manufacture(&RUST, &mut host).unwrap();
+        let mut start = |tpm: &mut Tpm2| {
+            tpm.power_on(&mut host);
+            tpm.execute(&mut host, 0, &[0x80, 1, 0, 0, 0, 12, 0, 0, 1, 0x44, 0, 0], &mut [0; 4096]);
+        };
+        start(&mut tpm);
+        start(&mut tpm);
+        assert!(tpm.state.volatile.started && !tpm.state.permanent.clock_safe);
+        (tpm, host)
+    }
+
+    #[test]
+    fn a_clock_that_became_safe_while_saved_is_safe_after_resume() {
+        let (mut tpm, mut host) = unsafe_clock();
+        let permanent = tpm.save_permanent();
+        host.now += CLOCK_UPDATE;
+        let volatile = tpm.save_volatile(&mut host);
+        assert!(tpm.state.permanent.clock_safe);
+        let mut copy = Tpm2::restore(&RUST, &permanent).unwrap();
+        copy.resume(&mut host, &volatile).unwrap();
+        assert!(copy.state.permanent.clock_safe);
+        assert_eq!(copy.save_permanent(), tpm.save_permanent());
+    }
+
+    #[test]
+    fn the_fraction_of_a_millisecond_survives_resume() {
+        let (mut tpm, mut host) = unsafe_clock();
+        tpm.state.volatile.clock_rate = 150_000;
+        let begin = tpm.state.volatile.clock;
+        for _ in 0..20 {
+            host.now += 1;
+            let (permanent, volatile) = (tpm.save_permanent(), tpm.save_volatile(&mut host));
+            tpm = Tpm2::restore(&RUST, &permanent).unwrap();
+            tpm.resume(&mut host, &volatile).unwrap();
+        }
+        assert_eq!(tpm.state.volatile.clock - begin, 23);
+    }
+}

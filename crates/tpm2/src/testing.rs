@@ -14,18 +14,28 @@ use sealwright_core::{Engine as _, Platform, PlatformFault};
 use sealwright_crypto::{Curve, RUST};
 
 /// A host whose entropy is a counter and whose store keeps nothing.
-pub(crate) struct Host(u8);
+pub(crate) struct Host {
+    count: u8,
+    /// Milliseconds of its clock.
+    pub(crate) now: u64,
+}
+
+impl Default for Host {
+    fn default() -> Self {
+        Self { count: 0, now: 1000 }
+    }
+}
 
 impl Platform for Host {
     fn entropy(&mut self, out: &mut [u8]) -> Result<(), PlatformFault> {
         out.iter_mut().for_each(|byte| {
-            self.0 = self.0.wrapping_add(1);
-            *byte = self.0;
+            self.count = self.count.wrapping_add(1);
+            *byte = self.count;
         });
         Ok(())
     }
     fn now(&mut self) -> u64 {
-        1000
+        self.now
     }
     fn commit(&mut self, _: &[u8]) -> Result<(), PlatformFault> {
         Ok(())
@@ -34,7 +44,7 @@ impl Platform for Host {
 
 /// Runs a test with a TPM after Startup(CLEAR).
 pub(crate) fn with_tpm(test: impl FnOnce(&mut Tpm<'_>)) {
-    let mut host = Host(0);
+    let mut host = Host::default();
     let mut engine = Tpm2::manufacture(&RUST, &mut host).expect("the host refuses nothing");
     engine.power_on(&mut host);
     let mut response = vec![0; 4096];

@@ -37,7 +37,7 @@ macro_rules! integers {
         }
     )*};
 }
-integers!(u8, u16, u32, u64, i32);
+integers!(u8, u16, u32, u64, i32, i64);
 
 impl Wire for () {
     const MAX_SIZE: usize = 0;

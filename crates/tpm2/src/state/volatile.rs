@@ -58,6 +58,8 @@ pub(crate) fn encode_volatile(crypto: &Crypto, state: &State) -> Zeroizing<Vec<u
     out.field(23, &v.orderly);
     out.field(24, &v.buffer_size);
     out.bytes(25, &super::encoding::orderly_bytes(v.previous_orderly));
+    out.field(26, &state.permanent.clock_safe);
+    out.field(27, &v.clock_fraction);
     out.finish()
 }
 
@@ -112,8 +114,15 @@ pub(crate) fn decode_volatile(
     v.orderly = f.get(23)?;
     v.buffer_size = f.get(24)?;
     v.previous_orderly = super::encoding::orderly_of(f.bytes(25)?)?;
+    v.clock_fraction = f.get_or(27, 0)?;
+    // Clock may have become safe since the permanent state was saved: that alone is not committed.
+    let mut permanent = Arc::clone(permanent);
+    let clock_safe = f.get_or(26, permanent.clock_safe)?;
+    if permanent.clock_safe != clock_safe {
+        Arc::make_mut(&mut permanent).clock_safe = clock_safe;
+    }
     let state = State {
-        permanent: Arc::clone(permanent),
+        permanent,
         reset: Arc::new(decode_reset(f.bytes(2)?)?),
         clear: Arc::new(decode_clear(f.bytes(3)?)?),
         pcrs: Arc::new(decode_pcrs(f.bytes(4)?)?),
