@@ -140,7 +140,14 @@ fn hmac(key: &[u8], parts: &[&[u8]]) -> Vec<u8> {
 #[test]
 fn headers() {
     let mut m = Machine::new();
-    assert_eq!(m.send(&[0x00, 0xC1, 0, 0, 0, 10, 0, 0, 1, 0x7B]), [0x00, 0xC4, 0, 0, 0, 10, 0, 0, 0, 0x1E]);
+    for tag in [[0x00, 0x00], [0x00, 0xC0], [0x00, 0xC4], [0x80, 0x00], [0x80, 0x03], [0xFF, 0xFF]] {
+        let command = [&tag[..], &[0, 0, 0, 10, 0, 0, 1, 0x7B]].concat();
+        assert_eq!(m.send(&command), [0x00, 0xC4, 0, 0, 0, 10, 0, 0, 0, 0x1E], "{tag:x?}");
+    }
+    // TPM 1.2's GetTicks and two with authorizations: an answer with the tag 0x00C4 would be that of a TPM 1.2.
+    for tag in [0xC1, 0xC2, 0xC3] {
+        assert_eq!(m.send(&[0x00, tag, 0, 0, 0, 10, 0, 0, 0, 0xF1]), [0x80, 0x01, 0, 0, 0, 10, 0, 0, 0, 0x1E]);
+    }
     assert_eq!(code(&m.send(&framed(0x8001, 0x17B, &[0, 4])[..11])), 0x142);
     assert_eq!(code(&m.plain(0x1FF, &[])), 0x143);
     assert_eq!(code(&m.plain(0x144, &[&[0, 0]])), 0x100);

@@ -67,7 +67,7 @@ pub(crate) fn execute(
             engine.state.volatile.orderly &= refused_from.volatile.orderly;
             // A failed self-test stays failed.
             engine.state.volatile.failure = engine.state.volatile.failure.or(refused_from.volatile.failure);
-            error_response(fault, response)
+            error_response(fault, command, response)
         }
     }
 }
@@ -210,8 +210,13 @@ fn run(
 }
 
 /// Writes the ten bytes of an error.
-fn error_response(fault: Fault, response: &mut [u8]) -> usize {
-    let tag = if fault == Fault::BAD_TAG { st::RSP_COMMAND } else { st::NO_SESSIONS };
+///
+/// Part 3, 5.2 gives the answer to an unknown tag the tag of a TPM 1.2. Firmware that tries whether this is one by sending
+/// a command of TPM 1.2 (OVMF does on TIS) takes any answer with that tag for a yes, so there the tag is that of TPM 2.0,
+/// as with libtpms.
+fn error_response(fault: Fault, command: &[u8], response: &mut [u8]) -> usize {
+    let is_tpm12_probe = matches!(command, [0x00, 0xC1..=0xC3, ..]);
+    let tag = if fault == Fault::BAD_TAG && !is_tpm12_probe { st::RSP_COMMAND } else { st::NO_SESSIONS };
     let mut out = Writer::new(response);
     let written = tag.write(&mut out).and_then(|()| 10u32.write(&mut out)).and_then(|()| fault.code().write(&mut out));
     if written.is_ok() { out.len() } else { 0 }
