@@ -24,13 +24,36 @@ pub trait Machine: std::fmt::Debug + Send {
     fn execute(&mut self, command: &[u8]) -> Result<Vec<u8>>;
 }
 
-/// One running daemon. Dropped, it is killed and its folder removed.
+/// One running daemon. Dropped, it is killed and its folder removed, unless that was the caller's.
 #[derive(Debug)]
 pub struct Daemon {
     child: Child,
     folder: PathBuf,
+    keep: bool,
     control: UnixStream,
     data: UnixStream,
+}
+
+/// How a daemon is started, besides its command.
+#[derive(Clone, Debug, Default)]
+pub struct Setting {
+    /// A folder of the caller's with the state, which outlives the daemon; else a new one.
+    pub folder: Option<PathBuf>,
+    /// More options of `--tpmstate`, each with a comma before it.
+    pub state: String,
+    /// More arguments.
+    pub arguments: Vec<String>,
+    /// Nothing of what it says on standard error.
+    pub quiet: bool,
+}
+
+/// A folder that nobody else has.
+pub fn new_folder() -> Result<PathBuf> {
+    static COUNT: AtomicU32 = AtomicU32::new(0);
+    let number = COUNT.fetch_add(1, Ordering::Relaxed);
+    let folder = std::env::temp_dir().join(format!("sealwright-{}-{number}", std::process::id()));
+    std::fs::create_dir_all(&folder)?;
+    Ok(folder)
 }
 
 fn connect(path: &Path, child: &mut Child) -> Result<UnixStream> {
@@ -46,7 +69,7 @@ fn connect(path: &Path, child: &mut Child) -> Result<UnixStream> {
                 if let Some(status) = child.try_wait()? {
                     return Err(Error::other(format!("the daemon ended at once: {status}")));
                 }
-                std::thread::sleep(Duration::from_millis(1));
+                std::thread::sleep(Duration::from_micros(50));
             }
         }
     }
@@ -55,29 +78,39 @@ fn connect(path: &Path, child: &mut Child) -> Result<UnixStream> {
 impl Daemon {
     /// Starts `command` (program and first arguments, such as `vtpmd socket --tpm2`) on a fresh state, without power.
     pub fn start(command: &str) -> Result<Self> {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let folder = std::env::temp_dir().join(format!("sealwright-{}-{number}", std::process::id()));
-        std::fs::create_dir_all(&folder)?;
+        Self::start_with(command, &Setting::default())
+    }
+
+    /// Starts `command` with a setting.
+    pub fn start_with(command: &str, setting: &Setting) -> Result<Self> {
+        let keep = setting.folder.is_some();
+        let folder = match &setting.folder {
+            Some(folder) => folder.clone(),
+            None => new_folder()?,
+        };
         let (control, data) = (folder.join("ctrl"), folder.join("data"));
         let mut words = command.split_whitespace();
         let program = words.next().ok_or_else(|| Error::new(ErrorKind::InvalidInput, "no command for the daemon"))?;
         let mut child = Command::new(program)
             .args(words)
-            .args(["--tpmstate", &format!("dir={}", folder.display())])
+            .args(["--tpmstate", &format!("dir={}{}", folder.display(), setting.state)])
             .args(["--ctrl", &format!("type=unixio,path={}", control.display())])
             .args(["--server", &format!("type=unixio,path={}", data.display())])
+            .args(&setting.arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
+            .stderr(if setting.quiet { Stdio::null() } else { Stdio::inherit() })
             .spawn()
             .map_err(|e| Error::new(e.kind(), format!("cannot run {program}: {e}")))?;
         let streams = connect(&control, &mut child).and_then(|c| Ok((c, connect(&data, &mut child)?)));
         match streams {
-            Ok((control, data)) => Ok(Self { child, folder, control, data }),
+            Ok((control, data)) => Ok(Self { child, folder, keep, control, data }),
             Err(e) => {
                 let _ = child.kill();
                 let _ = child.wait();
-                let _ = std::fs::remove_dir_all(&folder);
+                if !keep {
+                    let _ = std::fs::remove_dir_all(&folder);
+                }
                 Err(e)
             }
         }
@@ -92,6 +125,13 @@ impl Daemon {
             out.resize(answer, 0);
             self.control.read_exact(&mut out[4..])?;
         }
+        Ok(out)
+    }
+
+    /// Reads `size` bytes that follow the answer to a control command.
+    pub fn control_data(&mut self, size: usize) -> Result<Vec<u8>> {
+        let mut out = vec![0; size];
+        self.control.read_exact(&mut out)?;
         Ok(out)
     }
 
@@ -137,14 +177,24 @@ impl Machine for Daemon {
 
     fn execute(&mut self, command: &[u8]) -> Result<Vec<u8>> {
         self.data.write_all(command)?;
-        let mut out = vec![0; 10];
-        self.data.read_exact(&mut out)?;
-        let size = In(&out[2..]).u32().unwrap_or(0) as usize;
-        if !(10..=65536).contains(&size) {
+        // The whole answer nearly always comes with the first read.
+        let mut buffer = [0; 4096];
+        let mut filled = 0;
+        while filled < 10 {
+            match self.data.read(&mut buffer[filled..])? {
+                0 => return Err(ErrorKind::UnexpectedEof.into()),
+                n => filled += n,
+            }
+        }
+        let size = In(&buffer[2..]).u32().unwrap_or(0) as usize;
+        if size < filled || size > 65536 {
             return Err(Error::new(ErrorKind::InvalidData, format!("response says it has {size} bytes")));
         }
-        out.resize(size, 0);
-        self.data.read_exact(&mut out[10..])?;
+        let mut out = buffer[..filled].to_vec();
+        if filled < size {
+            out.resize(size, 0);
+            self.data.read_exact(&mut out[filled..])?;
+        }
         Ok(out)
     }
 }
@@ -153,6 +203,8 @@ impl Drop for Daemon {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
-        let _ = std::fs::remove_dir_all(&self.folder);
+        if !self.keep {
+            let _ = std::fs::remove_dir_all(&self.folder);
+        }
     }
 }

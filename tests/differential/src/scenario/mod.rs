@@ -12,6 +12,8 @@ mod policy;
 mod sessions;
 mod startup;
 
+pub use sessions::salt_for;
+
 use crate::tpm::Tpm;
 
 /// Name and script.

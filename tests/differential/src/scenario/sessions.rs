@@ -14,7 +14,7 @@ const KINDS: [Symmetric; 5] =
     [Symmetric::Null, Symmetric::Aes(128), Symmetric::Aes(256), Symmetric::Xor(SHA256), Symmetric::Xor(SHA1)];
 
 /// A salt encrypted to a loaded decryption key: (encryptedSalt, salt).
-fn salt_for(t: &mut Tpm, key: u32) -> (Vec<u8>, Vec<u8>) {
+pub fn salt_for(t: &mut Tpm, key: u32) -> (Vec<u8>, Vec<u8>) {
     let area = t.public(key);
     let Some((public, (n, y))) = Public::parse(&area).and_then(|p| Some((p.clone(), p.point_or_modulus()?))) else {
         return Default::default();

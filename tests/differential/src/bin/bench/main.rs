@@ -1,43 +1,39 @@
-//! Latency of each command, vtpmd and swtpm side by side in one run. It measures and never judges.
+//! What each command costs, vtpmd and swtpm side by side in one run. It measures and never judges.
 
+mod measure;
 mod rows;
 
-use rows::{ROWS, Row};
-use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
-use sealwright_differential::codes::rc_name;
-use sealwright_differential::tpm::Tpm;
+use measure::{Figures, Outcome, Side, measure, pin};
+use rows::{Gate, Row};
 use std::process::ExitCode;
-use std::time::Duration;
 
-const HELP: &str = "usage: bench [--left COMMAND] [--right COMMAND] [--json] [--scale PERCENT] [FILTER]...
+const HELP: &str = "usage: bench [--left COMMAND] [--right COMMAND] [--json | --markdown] [--scale PERCENT] [FILTER]...
   --left, --right  daemons: program and first arguments (default: target/release/vtpmd, swtpm)
-  --json           one JSON array instead of a table
+  --json           one JSON object instead of a table
+  --markdown       the table as in docs/reference/performance.md
   --scale          percent of the usual repetitions (default 100)
   FILTER           only rows whose name contains it";
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    Text,
+    Json,
+    Markdown,
+}
 
 struct Options {
     left: String,
     right: String,
-    json: bool,
+    form: Form,
     scale: usize,
     filters: Vec<String>,
 }
-
-/// Minimum, median and 99th percentile in microseconds.
-#[derive(Clone, Copy)]
-struct Figures {
-    minimum: f64,
-    median: f64,
-    p99: f64,
-}
-
-type Outcome = Result<Figures, String>;
 
 fn options() -> Result<Options, String> {
     let mut o = Options {
         left: "target/release/vtpmd socket --tpm2".into(),
         right: "swtpm socket --tpm2".into(),
-        json: false,
+        form: Form::Text,
         scale: 100,
         filters: Vec::new(),
     };
@@ -47,7 +43,8 @@ fn options() -> Result<Options, String> {
         match argument.as_str() {
             "--left" => o.left = value()?,
             "--right" => o.right = value()?,
-            "--json" => o.json = true,
+            "--json" => o.form = Form::Json,
+            "--markdown" => o.form = Form::Markdown,
             "--scale" => o.scale = value()?.parse().map_err(|_| "--scale needs a number")?,
             "--help" | "-h" => return Err(HELP.into()),
             option if option.starts_with('-') => return Err(format!("unknown option {option}\n{HELP}")),
@@ -57,110 +54,131 @@ fn options() -> Result<Options, String> {
     Ok(o)
 }
 
-/// Binds this process, and the daemons it will start, to one processor: otherwise waking another one is what gets measured.
-fn pin() -> Result<(), String> {
-    let allowed = sched_getaffinity(None).map_err(|e| format!("sched_getaffinity: {e}"))?;
-    let last = (0..CpuSet::MAX_CPU).rev().find(|cpu| allowed.is_set(*cpu)).ok_or("no processor is allowed")?;
-    let mut one = CpuSet::new();
-    one.set(last);
-    sched_setaffinity(None, &one).map_err(|e| format!("sched_setaffinity: {e}"))
+/// The first line that a program answers to `--version`.
+fn version(command: &str) -> String {
+    let program = command.split_whitespace().next().unwrap_or(command);
+    let output = std::process::Command::new(program).arg("--version").output();
+    let text = output.map(|o| String::from_utf8_lossy(&o.stdout).into_owned()).unwrap_or_default();
+    text.lines().next().unwrap_or("unknown").to_owned()
 }
 
-fn figures(mut times: Vec<Duration>) -> Figures {
-    times.sort_unstable();
-    let at = |share: f64| {
-        let last = times.len().saturating_sub(1);
-        let index = (last as f64 * share).round() as usize;
-        times.get(index).map_or(0.0, |t| t.as_nanos() as f64 / 1000.0)
+fn machine() -> String {
+    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let value = |key: &str| {
+        let line = text.lines().find(|l| l.starts_with(key));
+        line.and_then(|l| l.split_once(':')).map_or("?", |(_, v)| v.trim()).to_owned()
     };
-    Figures { minimum: at(0.0), median: at(0.5), p99: at(0.99) }
+    let count = text.lines().filter(|l| l.starts_with("processor")).count();
+    let model = format!("{} (family {} model {})", value("model name"), value("cpu family"), value("model\t"));
+    let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    format!("{count} processors, {model}, Linux {}", kernel.trim())
 }
 
-/// Runs one row on both daemons in turn, in short blocks, so that both see the same disturbances.
-fn measure(row: &Row, o: &Options) -> Result<(Outcome, Outcome), String> {
-    let mut sides = Vec::new();
-    for command in [&o.left, &o.right] {
-        let mut tpm = Tpm::start(command, 1).map_err(|e| format!("{command}: {e}"))?;
-        tpm.startup();
-        let repeat = (row.prepare)(&mut tpm);
-        sides.push((tpm, repeat, Vec::new(), None::<u32>));
-    }
-    let total = (row.repetitions * o.scale / 100).max(3);
-    let block = (total / 20).clamp(1, 50);
-    let mut done = 0;
-    while done < total {
-        for (tpm, repeat, times, failure) in &mut sides {
-            for i in done..total.min(done + block) {
-                if failure.is_some() {
-                    break;
-                }
-                // A first answer of TPM_RC_RETRY asks to send the command again.
-                let result = repeat(tpm, i).or_else(|rc| if rc == 0x922 { repeat(tpm, i) } else { Err(rc) });
-                match result {
-                    Ok(time) => times.push(time),
-                    Err(rc) => *failure = Some(rc),
-                }
-            }
-        }
-        done += block;
-    }
-    let mut outcomes = sides.into_iter().map(|(_, _, times, failure)| match failure {
-        Some(rc) => Err(rc_name(rc)),
-        None => Ok(figures(times)),
-    });
-    let mut next = || outcomes.next().unwrap_or_else(|| Err("not run".into()));
-    Ok((next(), next()))
-}
-
-fn text(outcome: &Outcome) -> String {
-    match outcome {
-        Ok(f) => format!("{:>10.1} {:>10.1}", f.median, f.p99),
-        Err(why) => format!("{why:>21}"),
-    }
-}
-
-fn json(outcome: &Outcome) -> String {
-    match outcome {
-        Ok(f) => format!(r#"{{"min_us":{:.2},"median_us":{:.2},"p99_us":{:.2}}}"#, f.minimum, f.median, f.p99),
-        Err(why) => format!(r#"{{"error":"{why}"}}"#),
-    }
-}
-
-fn ratio(left: &Outcome, right: &Outcome) -> Option<f64> {
-    match (left, right) {
-        (Ok(l), Ok(r)) if r.median > 0.0 => Some(l.median / r.median),
+/// Left over right: of the medians, and of the processor times.
+fn ratios(left: &Outcome, right: &Outcome) -> (Option<f64>, Option<f64>) {
+    let over = |of: fn(&Figures) -> f64| match (left, right) {
+        (Ok(l), Ok(r)) if of(r) > 0.0 && of(l) > 0.0 => Some(of(l) / of(r)),
         _ => None,
+    };
+    (over(|f| f.median), over(|f| f.cpu))
+}
+
+fn number(value: f64) -> String {
+    if value < 100.0 { format!("{value:.1}") } else { format!("{value:.0}") }
+}
+
+fn ratio(value: Option<f64>) -> String {
+    value.map_or("-".into(), |r| format!("{r:.2}"))
+}
+
+fn head(o: &Options) {
+    let (machine, left, right) = (machine(), version(&o.left), version(&o.right));
+    match o.form {
+        Form::Text => {
+            println!("{machine}\nleft: {left}\nright: {right}\nmicroseconds; cpu is the daemon's own time, mean");
+            let (l, r) = ("left median, p99, cpu", "right median, p99, cpu");
+            println!("{:52} {l:>27} {r:>27} {:>7} {:>7} {:>6}", "", "median", "cpu", "aim");
+        }
+        Form::Json => {
+            println!(r#"{{"machine":"{machine}","left":"{left}","right":"{right}","rows":["#);
+        }
+        Form::Markdown => {
+            println!("{machine}. vtpmd: {left}. swtpm: {right}.\n");
+            println!("| | vtpmd median | p99 | cpu | swtpm median | p99 | cpu | median ratio | cpu ratio | aim |");
+            println!("|---|---|---|---|---|---|---|---|---|---|");
+        }
+    }
+}
+
+fn line(o: &Options, first: bool, row: &Row, [left, right]: &[Outcome; 2]) {
+    let (median, cpu) = ratios(left, right);
+    let aim = row.aim.map_or(String::new(), |aim| format!("{aim:.2}"));
+    match o.form {
+        Form::Text => {
+            let text = |outcome: &Outcome| match outcome {
+                Ok(f) => format!("{:>9} {:>9} {:>7}", number(f.median), number(f.p99), number(f.cpu)),
+                Err(why) => format!("{why:>27}"),
+            };
+            let gate = if row.gate == Gate::Cpu { "cpu" } else { "" };
+            println!(
+                "{:52} {} {} {:>7} {:>7} {aim:>6} {gate}",
+                row.name,
+                text(left),
+                text(right),
+                ratio(median),
+                ratio(cpu)
+            );
+        }
+        Form::Json => {
+            let text = |outcome: &Outcome| match outcome {
+                Ok(f) => format!(
+                    r#"{{"min":{:.2},"median":{:.2},"p99":{:.2},"cpu":{:.2}}}"#,
+                    f.minimum, f.median, f.p99, f.cpu
+                ),
+                Err(why) => format!(r#"{{"error":"{}"}}"#, why.replace(['"', '\\'], "'")),
+            };
+            let null = |value: Option<f64>| value.map_or("null".into(), |v| format!("{v:.3}"));
+            println!(
+                r#"{}{{"name":"{}","left":{},"right":{},"median_ratio":{},"cpu_ratio":{},"aim":{},"gate":"{}"}}"#,
+                if first { "" } else { "," },
+                row.name,
+                text(left),
+                text(right),
+                null(median),
+                null(cpu),
+                null(row.aim),
+                if row.gate == Gate::Cpu { "cpu" } else { "median" }
+            );
+        }
+        Form::Markdown => {
+            let text = |outcome: &Outcome| match outcome {
+                Ok(f) => format!("{} | {} | {}", number(f.median), number(f.p99), number(f.cpu)),
+                Err(why) => format!("{why} | | "),
+            };
+            let (mut median, mut cpu) = (ratio(median), ratio(cpu));
+            let gate = if row.gate == Gate::Cpu { &mut cpu } else { &mut median };
+            *gate = format!("**{gate}**");
+            println!("| {} | {} | {} | {median} | {cpu} | {aim} |", row.name, text(left), text(right));
+        }
     }
 }
 
 fn run() -> Result<(), String> {
     let o = options()?;
     pin()?;
-    if o.json {
-        println!("[");
-    } else {
-        println!("{:40} {:>21} {:>21} {:>7}", "microseconds", "vtpmd median, p99", "swtpm median, p99", "ratio");
-    }
+    let left = Side { command: o.left.clone(), state: String::new() };
+    let unsynced = Side { state: ",fsync=false".into(), ..left.clone() };
+    let right = Side { command: o.right.clone(), state: String::new() };
+    head(&o);
     let wanted = |row: &&Row| o.filters.is_empty() || o.filters.iter().any(|f| row.name.contains(f.as_str()));
-    for (i, row) in ROWS.iter().filter(wanted).enumerate() {
-        let (left, right) = measure(row, &o)?;
-        let ratio = ratio(&left, &right);
-        if o.json {
-            let comma = if i == 0 { "" } else { "," };
-            let ratio = ratio.map_or("null".into(), |r| format!("{r:.3}"));
-            println!(
-                r#"{comma}{{"command":"{}","vtpmd":{},"swtpm":{},"ratio":{ratio}}}"#,
-                row.name,
-                json(&left),
-                json(&right)
-            );
-        } else {
-            let ratio = ratio.map_or("-".into(), |r| format!("{r:.2}"));
-            println!("{:40} {} {} {ratio:>7}", row.name, text(&left), text(&right));
-        }
+    for (i, row) in rows::all().filter(wanted).enumerate() {
+        // The other side does not sync; what it would cost to say so stands in rows of its own.
+        let left = if row.synced || !o.left.contains("vtpmd") { &left } else { &unsynced };
+        let outcomes = measure(row, [left, &right], o.scale);
+        line(&o, i == 0, row, &outcomes);
     }
-    if o.json {
-        println!("]");
+    if o.form == Form::Json {
+        println!("]}}");
     }
     Ok(())
 }
