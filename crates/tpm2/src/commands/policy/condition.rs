@@ -10,8 +10,10 @@ pub(super) fn holds(operation: Eo, a: &[u8], b: &[u8]) -> bool {
     let signed = match (negative(a), negative(b)) {
         (true, false) => Ordering::Less,
         (false, true) => Ordering::Greater,
-        // Of two negative numbers in two's complement the one with the greater bytes is the greater.
-        _ => unsigned,
+        // libtpms and the reference implementation order negative numbers by the bytes the other way round, as if
+        // the sign stood beside a magnitude; policies of guests were made against that.
+        (true, true) => unsigned.reverse(),
+        (false, false) => unsigned,
     };
     match operation {
         Eo::Eq => unsigned.is_eq(),
@@ -35,8 +37,8 @@ mod tests {
 
     #[test]
     fn signs_matter_only_when_asked_for() {
-        let (minus_one, minus_two, one) = ([0xFF, 0xFF], [0xFF, 0xFE], [0x00, 0x01]);
-        assert!(holds(Eo::SignedGt, &minus_one, &minus_two));
+        let (minus_one, minus_two, one) = ([0xFFu8, 0xFF], [0xFF, 0xFE], [0x00, 0x01]);
+        assert!(holds(Eo::SignedLt, &minus_one, &minus_two) && holds(Eo::SignedGt, &minus_two, &minus_one));
         assert!(holds(Eo::SignedLt, &minus_one, &one));
         assert!(holds(Eo::UnsignedGt, &minus_one, &one));
         assert!(holds(Eo::SignedGe, &one, &one) && holds(Eo::UnsignedLe, &one, &one));
