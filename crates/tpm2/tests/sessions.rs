@@ -302,3 +302,25 @@ fn audit_session_becomes_exclusive() {
     let audited = m.with(0x17B, &[], &[auth(session, &[], 0x81, b"")], &8u16.to_be_bytes());
     assert_eq!(audited[audited.len() - 3], 0x81, "another command came between");
 }
+
+#[test]
+fn saved_sessions_survive_a_restart_and_loaded_ones_do_not() {
+    let mut m = Machine::new();
+    let (saved, _) = m.start_session(1, NULL);
+    let context = m.plain(0x162, &[&saved.to_be_bytes()])[10..].to_vec();
+    let (loaded, _) = m.start_session(0, NULL);
+    // Shutdown(STATE), then Startup(STATE), a TPM Resume, and Startup(CLEAR), a TPM Restart.
+    for kind in [1u16, 0] {
+        assert_eq!(code(&m.plain(0x145, &[&1u16.to_be_bytes()])), 0);
+        m.tpm.power_on(&mut m.bench);
+        assert_eq!(code(&m.plain(0x144, &[&kind.to_be_bytes()])), 0);
+        let handles = m.plain(0x17A, &[&1u32.to_be_bytes(), &0x0200_0000u32.to_be_bytes(), &9u32.to_be_bytes()]);
+        assert_eq!(u32_at(&handles, 15), 0, "no session is loaded");
+        let flushed = m.plain(0x165, &[&loaded.to_be_bytes()]);
+        assert_eq!(code(&flushed), 0x1CB, "{flushed:02x?}");
+    }
+    assert_eq!(code(&m.plain(0x161, &[&context])), 0);
+    m.tpm.power_on(&mut m.bench);
+    assert_eq!(code(&m.plain(0x144, &[&0u16.to_be_bytes()])), 0);
+    assert_eq!(code(&m.plain(0x161, &[&context])), 0x1DF, "a TPM Reset ends all sessions");
+}

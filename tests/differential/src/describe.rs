@@ -173,12 +173,25 @@ impl<'a> Describer<'a> {
                 let bytes = self.input.sized()?;
                 if self.random(command, name) {
                     self.masked(name, bytes);
+                } else if name == "ivOut" {
+                    self.chaining_value(bytes);
                 } else {
                     self.put(name, hex(bytes));
                 }
             }
         }
         Some(())
+    }
+
+    /// ivOut, and apart from it what follows a last block that was not full.
+    fn chaining_value(&mut self, iv: &[u8]) {
+        let data = self.fields.iter().find(|f| f.0 == "outData").map_or(0, |f| f.1.len() / 2);
+        let (used, rest) = match data.checked_rem(iv.len()) {
+            None | Some(0) => (iv, &[][..]),
+            Some(n) => iv.split_at(n),
+        };
+        self.put("ivOut", hex(used));
+        self.put("ivOut after the data", if rest.iter().all(|b| *b == 0) { "zeros".into() } else { hex(rest) });
     }
 
     fn selection(&mut self) -> Option<String> {

@@ -96,10 +96,8 @@ pub(crate) fn check_schemes(parent: Option<&Public>, public: &Public) -> Result<
     if !attributes.has(A::RESTRICTED | A::DECRYPT) {
         return Ok(());
     }
+    // The mode is not checked, as in libtpms: children are protected with CFB whatever it is.
     let symmetric = symmetric_of(public).ok_or(Fault::SYMMETRIC)?;
-    if symmetric.mode != Some(SymMode::Cfb) {
-        return Err(Fault::MODE);
-    }
     if let Some(parent) = parent
         && attributes.has(A::FIXED_PARENT)
     {

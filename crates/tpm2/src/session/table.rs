@@ -99,6 +99,13 @@ impl Tpm<'_> {
         if self.state.reset.contexts.contains(&0) { Ok(()) } else { Err(Fault::SESSION_HANDLES) }
     }
 
+    /// Sessions that were in memory at a loss of power are gone; saved contexts are still good (Part 1, 12.2.3).
+    pub(crate) fn forget_loaded_sessions(&mut self) {
+        for entry in self.reset_mut().contexts.iter_mut().filter(|entry| **entry <= LOADED) {
+            *entry = 0;
+        }
+    }
+
     /// Puts a session into a free slot and returns its handle.
     pub(crate) fn insert_session(&mut self, session: Session) -> Result<u32, Fault> {
         self.check_free_session()?;

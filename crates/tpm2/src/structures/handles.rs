@@ -105,8 +105,13 @@ const fn is_pcr(h: u32) -> bool {
 const fn is_hierarchy(h: u32) -> bool {
     matches!(h, rh::OWNER | rh::PLATFORM | rh::ENDORSEMENT)
 }
+/// TPM_RH_AUTH_00 to FF: handles of a manufacturer. They unmarshal, though none of them is here.
+const fn is_vendor(h: u32) -> bool {
+    matches!(h, 0x4000_0010..=0x4000_010F)
+}
 const fn is_entity(h: u32) -> bool {
-    is_hierarchy(h) || h == rh::LOCKOUT || is_object(h) || is_pcr(h) || matches!(kind(h), HandleKind::Nv)
+    let permanent = is_hierarchy(h) || h == rh::LOCKOUT || is_vendor(h);
+    permanent || is_object(h) || is_pcr(h) || matches!(kind(h), HandleKind::Nv)
 }
 
 handles! {
@@ -135,9 +140,9 @@ handles! {
     /// TPMI_SH_POLICY.
     ShPolicy: |h| is_policy(h);
     /// TPMI_DH_CONTEXT: what ContextSave takes.
-    DhContext: |h| matches!(kind(h), HandleKind::HmacSession | HandleKind::PolicySession | HandleKind::Transient);
+    DhContext: |h| is_transient(h) || is_hmac(h) || is_policy(h);
     /// TPMI_DH_SAVED: what a saved context says that it was.
-    DhSaved: |h| matches!(kind(h), HandleKind::HmacSession | HandleKind::PolicySession) || matches!(h, 0x8000_0000..=0x8000_0002);
+    DhSaved: |h| is_hmac(h) || is_policy(h) || matches!(h, 0x8000_0000..=0x8000_0002);
     /// TPMI_RH_HIERARCHY: a hierarchy, NULL included.
     RhHierarchy: |h| is_hierarchy(h) || h == rh::NULL;
     /// TPMI_RH_HIERARCHY_AUTH (and HIERARCHY_POLICY): a hierarchy or LOCKOUT.

@@ -12,8 +12,9 @@ use sealwright_derive::Wire;
 pub type EccParameter = Buffer<MAX_ECC>;
 /// TPM2B_PUBLIC_KEY_RSA.
 pub type RsaModulus = Buffer<MAX_RSA>;
-/// TPM2B_NAME: a handle, or an algorithm and its digest.
-pub type Name = Buffer<{ MAX_DIGEST + 2 }>;
+/// TPM2B_NAME: a handle, or an algorithm and its digest. Its limit is the size of TPMU_NAME in C, which is aligned to a
+/// handle: two bytes more than the longest Name.
+pub type Name = Buffer<{ MAX_DIGEST + 4 }>;
 
 /// TPMS_ECC_POINT.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Wire)]

@@ -163,11 +163,16 @@ pub(super) fn loading(t: &mut Tpm) {
         (RH_OWNER, 0x8100_0001, 0x8100_0005),
         (RH_OWNER, 0x8100_0007, 0x8100_0007),
     ] {
+        if object == 0x8100_0001 {
+            // libtpms uses a persistent object from a free slot.
+            t.flush(other);
+        }
         let label = format!("persist {object:#x} at {persistent:#x} by {auth:#x}");
         t.plain(&label, "EvictControl", &[auth, object], &[b""], Out::new().u32(persistent));
     }
     t.plain("persistent", "GetCapability", &[], &[], Out::new().u32(1).u32(0x8100_0000).u32(20));
     t.plain("show", "ReadPublic", &[0x8100_0001], &[], Out::new());
+    t.flush(parent);
     load(t, "under the persistent one", 0x8100_0001, &made);
     t.power_cycle();
     t.startup();

@@ -259,9 +259,10 @@ pub(super) fn contexts(t: &mut Tpm) {
         let again = t.plain("load", "ContextLoad", &[], &[], Out::new().raw(blob));
         t.plain("show", "ReadPublic", &[again.handle], &[], Out::new());
         t.flush(again.handle);
-        for at in [0usize, 7, 8, 11, 12, 15, 16, 17, 20, 40, 60, 100, blob.len().saturating_sub(1)] {
+        // The length is each TPM's own: the last byte has no number.
+        for at in [0usize, 7, 8, 11, 12, 15, 16, 17, 20, 40, 60, 100, usize::MAX] {
             let mut damaged = blob.clone();
-            damaged.iter_mut().skip(at).take(1).for_each(|b| *b ^= 1);
+            damaged.iter_mut().skip(at.min(blob.len().saturating_sub(1))).take(1).for_each(|b| *b ^= 1);
             let r = t.plain(&format!("damaged at {at}"), "ContextLoad", &[], &[], Out::new().raw(&damaged));
             if r.rc == 0 {
                 t.flush(r.handle);

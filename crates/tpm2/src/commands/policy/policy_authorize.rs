@@ -29,10 +29,10 @@ pub struct PolicyAuthorize {
 impl Execute for PolicyAuthorize {
     fn execute(self, tpm: &mut Tpm<'_>) -> Result<(), Fault> {
         let session = self.policy_session.0;
-        let mut name = Reader::new(&self.key_sign);
-        let alg = u16::read(&mut name).map_err(|_| Fault::SIZE.at_parameter(3))?;
-        let hash = HashAlg::from_id(alg).ok_or(Fault::HASH.at_parameter(3))?;
-        if name.remaining() != hash.size() {
+        // A Name too short for an algorithm names none.
+        let hash = u16::read(&mut Reader::new(&self.key_sign)).ok().and_then(HashAlg::from_id);
+        let hash = hash.ok_or(Fault::HASH.at_parameter(3))?;
+        if self.key_sign.len().checked_sub(2) != Some(hash.size()) {
             return Err(Fault::SIZE.at_parameter(3));
         }
         let (_, policy) = tpm.policy(session)?;

@@ -1,7 +1,7 @@
 //! `TPM2_PolicySecret` (Part 3, 23.4).
 
 use super::authorization::{self, Timeout};
-use crate::structures::{AuthTicket, Data, DhEntityOrNull, Digest, Nonce, NvType, ShPolicy, st};
+use crate::structures::{AuthTicket, Data, DhEntity, Digest, Nonce, NvType, ShPolicy, st};
 use crate::table::Execute;
 use crate::tpm::Tpm;
 use sealwright_core::Fault;
@@ -14,7 +14,7 @@ use sealwright_derive::{Command, Response};
 pub struct PolicySecret {
     /// The other entity.
     #[handle(auth = user)]
-    pub auth_handle: DhEntityOrNull,
+    pub auth_handle: DhEntity,
     /// The policy session.
     #[handle]
     pub policy_session: ShPolicy,

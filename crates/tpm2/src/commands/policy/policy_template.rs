@@ -23,14 +23,12 @@ impl Execute for PolicyTemplate {
     fn execute(self, tpm: &mut Tpm<'_>) -> Result<(), Fault> {
         let session = self.policy_session.0;
         let size = tpm.policy(session)?.0.size();
-        let occupied = tpm
-            .policy(session)?
-            .1
-            .bound
-            .as_ref()
-            .is_some_and(|bound| !matches!(bound, BoundHash::Template(digest) if *digest == self.template_hash));
-        if occupied {
-            return Err(Fault::CPHASH);
+        match &tpm.policy(session)?.1.bound {
+            Some(BoundHash::Template(digest)) if *digest != self.template_hash => {
+                return Err(Fault::VALUE.at_parameter(1));
+            }
+            Some(BoundHash::Template(_)) | None => {}
+            Some(_) => return Err(Fault::CPHASH),
         }
         if self.template_hash.len() != size {
             return Err(Fault::SIZE.at_parameter(1));

@@ -62,12 +62,11 @@ impl Execute for Startup {
             }
             (_, Some(saved)) => {
                 tpm.state.reset = Arc::new(saved.reset.clone());
+                tpm.forget_loaded_sessions();
                 let reset = tpm.reset_mut();
                 reset.restart_count = reset.restart_count.wrapping_add(1);
                 if kind == Kind::Restart {
                     reset.clear_count = reset.clear_count.wrapping_add(1);
-                    reset.contexts = [0; crate::structures::MAX_ACTIVE_SESSIONS];
-                    reset.context_counter = 0;
                     tpm.state.clear = Arc::new(ClearData::new());
                 } else {
                     tpm.state.clear = Arc::new(saved.clear.clone());
