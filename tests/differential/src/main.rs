@@ -37,12 +37,7 @@ const FLAGS: &str = "socket --tpm2 --flags disable-auto-shutdown";
 fn default_left() -> String {
     let built = ["target/release/vtpmd", "target/debug/vtpmd"];
     let path = built.into_iter().find(|p| std::path::Path::new(p).exists()).unwrap_or("vtpmd");
-<<<<<<< HEAD
     format!("{path} {FLAGS}")
-=======
-    // swtpm 0.7.1 does not send the TPM2_Shutdown that later versions send at a power-off, and some scripts rely on that.
-    format!("{path} socket --tpm2 --flags disable-auto-shutdown")
->>>>>>> 3018689 (tpm2: saved sessions survive a TPM Restart, policy parameters and handles are checked as in libtpms)
 }
 
 fn options() -> Result<Options, String> {
