@@ -3,6 +3,10 @@
 //! A state is a chain of [`Generation`]s. Each is sealed with a [`DataKey`] of its VM and kind; the data key is wrapped
 //! by a [`KeyManager`]. The format is in `docs/reference/state-format.md`.
 #![forbid(unsafe_code)]
+#![allow(
+    clippy::result_large_err,
+    reason = "an error is rare and final here, and names all that a person needs to act"
+)]
 #![cfg_attr(
     not(test),
     deny(
@@ -16,12 +20,25 @@
     )
 )]
 
+pub mod anchor;
+pub mod backend;
+pub mod disk;
 mod entropy;
+mod error;
+mod format;
 mod generation;
 mod identity;
 pub mod key;
+mod lease;
 mod reader;
+mod seal;
+mod store;
+#[cfg(test)]
+mod testing;
 
+pub use error::{Mark, StateError};
 pub use generation::{Content, Generation};
 pub use identity::{DataKeyId, Digest, Kind, VmId, VmIdFault};
 pub use key::{DataKey, EntropyFault, KeyContext, KeyError, KeyId, KeyManager, WrappedKey};
+pub use lease::{Holder, Lease};
+pub use store::{Settings, Store};

@@ -1,0 +1,102 @@
+//! An anchor in a file: one line for each VM and kind. It belongs on another disk than the states, where whoever can put
+//! an old state back cannot put an old anchor back.
+
+use super::Anchor;
+use crate::disk::{Disk, How, read_exact, write_all};
+use crate::error::{Mark, StateError};
+use crate::identity::{Digest, Kind, VmId};
+use std::io::ErrorKind;
+
+/// An anchor in a file of a folder.
+pub struct FileAnchor {
+    disk: Box<dyn Disk>,
+    name: String,
+}
+
+/// The first line.
+const FIRST: &str = "sealwright-anchor 1";
+const MAX_FILE: u64 = 64 * 1024 * 1024;
+
+type Line = (Kind, VmId, Mark);
+
+impl FileAnchor {
+    /// The file of this name in a folder. It is made when first needed.
+    pub fn new(disk: Box<dyn Disk>, name: impl Into<String>) -> Self {
+        Self { disk, name: name.into() }
+    }
+
+    fn fault(&self, what: &'static str, error: &std::io::Error) -> StateError {
+        StateError::io(&self.disk.path(&self.name), what, error)
+    }
+
+    fn lines(&self) -> Result<Vec<Line>, StateError> {
+        let place = self.disk.path(&self.name);
+        let file = match self.disk.open(&self.name, How::Read) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(self.fault("opening the anchor", &error)),
+        };
+        let size = file.size().map_err(|e| self.fault("reading the anchor", &e))?;
+        let damaged = |why: &str| StateError::Damaged { place: place.clone(), why: why.to_owned() };
+        let length =
+            usize::try_from(size).ok().filter(|_| size <= MAX_FILE).ok_or_else(|| damaged("it is too large"))?;
+        let mut bytes = vec![0; length];
+        read_exact(&*file, 0, &mut bytes).map_err(|e| self.fault("reading the anchor", &e))?;
+        // The last line is the digest of all before it, so that a lost tail does not forget anchors.
+        let text = core::str::from_utf8(&bytes).map_err(|_| damaged("it is not text"))?;
+        let (body, sum) = text.trim_end_matches('\n').rsplit_once('\n').ok_or_else(|| damaged("it is cut off"))?;
+        if sum != format!("sha256 {}", Digest::of(&[body.as_bytes(), b"\n"])) {
+            return Err(damaged("the checksum of the anchor is wrong"));
+        }
+        let mut lines = body.lines();
+        if lines.next() != Some(FIRST) {
+            return Err(damaged("it is not an anchor of this version"));
+        }
+        lines.map(|line| parse(line).ok_or_else(|| damaged("a line makes no sense"))).collect()
+    }
+}
+
+fn parse(line: &str) -> Option<Line> {
+    let mut fields = line.splitn(4, ' ');
+    let name = fields.next()?;
+    let kind = Kind::ALL.into_iter().find(|k| k.name() == name)?;
+    let sequence = fields.next()?.parse().ok()?;
+    let hex = fields.next()?;
+    let mut digest = [0; 32];
+    (hex.len() == 64).then_some(())?;
+    for (n, byte) in digest.iter_mut().enumerate() {
+        let at = n.checked_mul(2)?;
+        *byte = u8::from_str_radix(hex.get(at..at.checked_add(2)?)?, 16).ok()?;
+    }
+    Some((kind, VmId::new(fields.next()?).ok()?, Mark { sequence, digest: Digest(digest) }))
+}
+
+impl Anchor for FileAnchor {
+    fn name(&self) -> String {
+        format!("the anchor {}", self.disk.path(&self.name))
+    }
+
+    fn read(&mut self, vm: &VmId, kind: Kind) -> Result<Option<Mark>, StateError> {
+        Ok(self.lines()?.into_iter().find(|(k, v, _)| *k == kind && v == vm).map(|(_, _, mark)| mark))
+    }
+
+    fn advance(&mut self, vm: &VmId, kind: Kind, mark: Mark) -> Result<(), StateError> {
+        let mut lines = self.lines()?;
+        match lines.iter_mut().find(|(k, v, _)| *k == kind && v == vm) {
+            Some((_, _, old)) => *old = mark,
+            None => lines.push((kind, vm.clone(), mark)),
+        }
+        let mut text = format!("{FIRST}\n");
+        for (kind, vm, mark) in lines {
+            text.push_str(&format!("{kind} {} {} {vm}\n", mark.sequence, mark.digest));
+        }
+        text.push_str(&format!("sha256 {}\n", Digest::of(&[text.as_bytes()])));
+        let temporary = format!("{}.new", self.name);
+        let file = self.disk.open(&temporary, How::New).map_err(|e| self.fault("making the anchor", &e))?;
+        write_all(&*file, 0, text.as_bytes())
+            .and_then(|()| file.sync_data())
+            .and_then(|()| self.disk.rename(&temporary, &self.name))
+            .and_then(|()| self.disk.sync())
+            .map_err(|e| self.fault("writing the anchor", &e))
+    }
+}

@@ -1,0 +1,144 @@
+//! What every back end promises, asked of each.
+
+use super::{Backend, Durability, Folder, Memory, MemoryCell};
+use crate::disk::HostFolder;
+use crate::error::StateError;
+use crate::identity::Kind;
+use crate::lease::{Holder, Lease};
+use crate::testing::Place;
+use std::sync::{Arc, Mutex};
+
+/// A place on which several back ends can be opened.
+trait Rig {
+    fn new(name: &str) -> Self;
+    fn open(&self) -> Box<dyn Backend>;
+}
+
+struct InMemory(Arc<Mutex<MemoryCell>>);
+
+impl Rig for InMemory {
+    fn new(_: &str) -> Self {
+        Self(Arc::default())
+    }
+    fn open(&self) -> Box<dyn Backend> {
+        Box::new(Memory::on(self.0.clone()))
+    }
+}
+
+struct InFolder(Place);
+
+impl Rig for InFolder {
+    fn new(name: &str) -> Self {
+        Self(Place::new(name))
+    }
+    fn open(&self) -> Box<dyn Backend> {
+        let disk = HostFolder::open(self.0.path(), None).unwrap();
+        Box::new(Folder::new(Box::new(disk), Kind::Tpm, Durability::Full, true))
+    }
+}
+
+fn locked(rig: &impl Rig) -> Box<dyn Backend> {
+    let mut backend = rig.open();
+    backend.lock().unwrap();
+    backend.claim(&Lease { epoch: 1, present: true, holder: Some(Holder::here()) }).unwrap();
+    backend
+}
+
+fn begins_with(found: &[u8], bytes: &[u8]) -> bool {
+    found.starts_with(bytes) && found[bytes.len()..].iter().all(|b| *b == 0)
+}
+
+fn starts_with_nothing(rig: &impl Rig) {
+    let mut backend = rig.open();
+    assert_eq!(backend.read().unwrap(), None);
+    assert_eq!(backend.lease(), None);
+    assert_eq!(backend.trace(), None);
+    assert!(!backend.place().is_empty());
+}
+
+fn keeps_what_is_replaced_and_appended(rig: &impl Rig) {
+    let mut one = locked(rig);
+    assert_eq!(one.read().unwrap(), None);
+    one.replace(&[1; 5000], 12_288).unwrap();
+    one.append(8192, &[2; 4096]).unwrap();
+    assert_eq!(one.read_at(8192, 4096).unwrap(), [2; 4096]);
+    let expected = [&[1; 5000][..], &[0; 3192], &[2; 4096]].concat();
+    assert!(begins_with(&rig.open().read().unwrap().unwrap(), &expected));
+    one.replace(&[3; 4096], 8192).unwrap();
+    assert!(begins_with(&one.read().unwrap().unwrap(), &[3; 4096]));
+    assert!(begins_with(&rig.open().read().unwrap().unwrap(), &[3; 4096]));
+    one.replace(&[4; 70_000], 0).unwrap();
+    assert!(begins_with(&one.read().unwrap().unwrap(), &[4; 70_000]));
+    assert!(one.read_at(200_000_000, 1).is_err());
+}
+
+fn what_was_discarded_is_gone(rig: &impl Rig) {
+    let mut one = locked(rig);
+    one.replace(&[1; 4096], 12_288).unwrap();
+    one.append(4096, &[2; 4096]).unwrap();
+    one.discard(4096, 4096);
+    assert!(begins_with(&rig.open().read().unwrap().unwrap(), &[1; 4096]));
+}
+
+fn removes(rig: &impl Rig) {
+    let mut one = locked(rig);
+    one.remove().unwrap();
+    one.replace(&[1; 4096], 8192).unwrap();
+    one.remove().unwrap();
+    assert_eq!(one.read().unwrap(), None);
+    assert_eq!(rig.open().read().unwrap(), None);
+    drop(one);
+    assert_eq!(rig.open().trace(), None, "what was removed on purpose is not missed");
+}
+
+fn has_one_writer(rig: &impl Rig) {
+    let mut one = locked(rig);
+    assert!(one.is_locked());
+    let mut two = rig.open();
+    match two.lock() {
+        Err(StateError::Locked { holder, .. }) => {
+            assert!(holder.contains(&format!("process {} on host", std::process::id())), "{holder}");
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(!two.is_locked());
+    // A refused one must not take the lock away by leaving.
+    drop(two);
+    assert!(rig.open().lock().is_err());
+    one.unlock();
+    assert!(!one.is_locked());
+    let before = rig.open().lock().unwrap().unwrap();
+    assert_eq!((before.epoch, before.present, before.holder), (1, true, None));
+}
+
+fn a_newer_epoch_ends_the_older(rig: &impl Rig) {
+    let mut old = locked(rig);
+    old.replace(&[1; 4096], 12_288).unwrap();
+    old.unlock();
+    let mut new = rig.open();
+    new.lock().unwrap();
+    new.claim(&Lease { epoch: 2, present: true, holder: Some(Holder::here()) }).unwrap();
+    // The old one has not given up: whatever it thinks of its lock, it cannot write.
+    let refused =
+        |e: StateError| matches!(e, StateError::Fenced { .. } | StateError::NotOpen { .. } | StateError::Locked { .. });
+    assert!(refused(old.append(4096, &[9; 4096]).unwrap_err()));
+    assert!(refused(old.replace(&[9; 4096], 0).unwrap_err()));
+    assert!(refused(old.remove().unwrap_err()));
+    old.discard(0, 4096);
+    assert!(begins_with(&new.read().unwrap().unwrap(), &[1; 4096]));
+    new.append(4096, &[2; 4096]).unwrap();
+}
+
+macro_rules! contract {
+    ($($rig:ident: $type:ty,)*) => { $(mod $rig {
+        use super::*;
+        contract!(@ $type, starts_with_nothing, keeps_what_is_replaced_and_appended, what_was_discarded_is_gone, removes,
+            has_one_writer, a_newer_epoch_ends_the_older);
+    })* };
+    (@ $type:ty, $($test:ident),*) => { $(#[test] fn $test() { super::$test(&<$type>::new(stringify!($test))); })* };
+}
+
+contract! {
+    memory: InMemory,
+    folder: InFolder,
+}

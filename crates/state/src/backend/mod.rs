@@ -1,0 +1,86 @@
+//! Where the bytes of a journal live. One state of one kind per back end; each gives the same promises, which the
+//! contract tests ask of all of them.
+
+#[cfg(test)]
+mod contract;
+mod folder;
+mod memory;
+
+pub use folder::Folder;
+pub use memory::{Memory, MemoryCell};
+
+use crate::error::StateError;
+use crate::lease::Lease;
+
+/// More than any journal; bounds what is read into memory.
+pub(crate) const MAX_JOURNAL: u64 = 256 * 1024 * 1024;
+
+/// When a commit counts as durable.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Durability {
+    /// When the system took it: it survives the end of the process, not that of the host.
+    None,
+    /// When the disk has the data (`fdatasync`): it survives a power cut.
+    #[default]
+    Data,
+    /// When the disk has the data and all metadata (`fsync`), of the folder too.
+    Full,
+}
+
+/// Storage for one journal.
+///
+/// A fault leaves the bytes before `at`, and the journal before a replacement, as they were: in the store and for
+/// [`Backend::read_at`]. Whether the refused bytes themselves will be there after a crash is open; the store above
+/// replaces the journal before it writes again.
+pub trait Backend: Send {
+    /// The place, for messages.
+    fn place(&self) -> String;
+
+    /// Reads the journal, with the zeros behind its end; `None` if there is none. Later calls are about this one.
+    fn read(&mut self) -> Result<Option<Vec<u8>>, StateError>;
+
+    /// Reads `length` bytes of the journal that was read or written last.
+    fn read_at(&mut self, at: u64, length: usize) -> Result<Vec<u8>, StateError>;
+
+    /// Writes behind the end of the journal. When this returns, the bytes survive what the durability says.
+    fn append(&mut self, at: u64, bytes: &[u8]) -> Result<(), StateError>;
+
+    /// Wipes bytes that an [`Backend::append`] that failed may have left, as well as it can.
+    fn discard(&mut self, at: u64, length: usize);
+
+    /// Puts `bytes`, and zeros behind them up to `area`, in the place of the journal; all or nothing, and durable.
+    fn replace(&mut self, bytes: &[u8], area: u64) -> Result<(), StateError>;
+
+    /// Removes the journal for good. Nothing there is fine.
+    fn remove(&mut self) -> Result<(), StateError>;
+
+    /// The most bytes that a journal can have here.
+    fn capacity(&self) -> u64 {
+        MAX_JOURNAL
+    }
+
+    /// True if room should be written in advance. Else `area` is 0.
+    fn reserves(&self) -> bool {
+        true
+    }
+
+    /// Becomes the one writer, or says who is. Holding it already is fine. Gives back the note of the writer before.
+    fn lock(&mut self) -> Result<Option<Lease>, StateError>;
+
+    /// Leaves this note for others. From now on a write fails once a note with a newer epoch is there.
+    fn claim(&mut self, lease: &Lease) -> Result<(), StateError>;
+
+    /// Lets another one write.
+    fn unlock(&mut self);
+
+    /// True while this is the one writer, or where locking is switched off.
+    fn is_locked(&self) -> bool;
+
+    /// The note that is there, without the lock.
+    fn lease(&mut self) -> Option<Lease>;
+
+    /// What else shows that a state has been here although there is no journal.
+    fn trace(&mut self) -> Option<String> {
+        None
+    }
+}

@@ -1,0 +1,99 @@
+//! The file system as the back ends see it: one folder, files in it by name. The seam at which tests put a file system
+//! that fails, tears, forgets and reorders.
+
+mod folder;
+
+pub use folder::HostFolder;
+
+use std::io;
+
+/// How a file is opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum How {
+    /// To be read. It must be there.
+    Read,
+    /// To be read and written. It must be there.
+    Write,
+    /// To be read and written; made empty if it is not there.
+    Create,
+    /// To be read and written; emptied if it is there.
+    New,
+}
+
+/// A folder. Links are never followed.
+pub trait Disk: Send {
+    /// The path for messages.
+    fn path(&self, name: &str) -> String;
+    /// Opens a file of the folder.
+    fn open(&self, name: &str, how: How) -> io::Result<Box<dyn DiskFile>>;
+    /// Gives a file a new name, in the place of whatever had that name.
+    fn rename(&self, from: &str, to: &str) -> io::Result<()>;
+    /// Removes a name.
+    fn remove(&self, name: &str) -> io::Result<()>;
+    /// True if there is something of that name.
+    fn exists(&self, name: &str) -> io::Result<bool>;
+    /// Makes names durable.
+    fn sync(&self) -> io::Result<()>;
+}
+
+/// An open file.
+pub trait DiskFile: Send {
+    /// Its length in bytes.
+    fn size(&self) -> io::Result<u64>;
+    /// Reads into `out` from there on; returns how much came, 0 at the end.
+    fn read_at(&self, at: u64, out: &mut [u8]) -> io::Result<usize>;
+    /// Writes there; returns how much was taken.
+    fn write_at(&self, at: u64, bytes: &[u8]) -> io::Result<usize>;
+    /// Makes the content durable, and what is needed to find it.
+    fn sync_data(&self) -> io::Result<()>;
+    /// Makes the content and everything about it durable.
+    fn sync_all(&self) -> io::Result<()>;
+    /// Becomes the one holder of the file's lock; false if somebody else is. The lock ends when the file is dropped.
+    fn try_lock(&self) -> io::Result<bool>;
+    /// True while the file has a name.
+    fn is_linked(&self) -> io::Result<bool>;
+}
+
+/// Reads all of `out`, or fails at the end of the file.
+pub(crate) fn read_exact(file: &dyn DiskFile, mut at: u64, mut out: &mut [u8]) -> io::Result<()> {
+    while !out.is_empty() {
+        match file.read_at(at, out) {
+            Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
+            Ok(n) => {
+                out = out.get_mut(n..).unwrap_or_default();
+                at = at.saturating_add(u64::try_from(n).unwrap_or(u64::MAX));
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Writes all of `bytes`.
+pub(crate) fn write_all(file: &dyn DiskFile, mut at: u64, mut bytes: &[u8]) -> io::Result<()> {
+    while !bytes.is_empty() {
+        match file.write_at(at, bytes) {
+            Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
+            Ok(n) => {
+                bytes = bytes.get(n..).unwrap_or_default();
+                at = at.saturating_add(u64::try_from(n).unwrap_or(u64::MAX));
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
+}
+
+/// Writes zeros from `at` up to `end`.
+pub(crate) fn write_zeros(file: &dyn DiskFile, mut at: u64, end: u64) -> io::Result<()> {
+    let zeros = vec![0; 64 * 1024];
+    while at < end {
+        let left = usize::try_from(end.saturating_sub(at)).unwrap_or(usize::MAX);
+        let part = zeros.get(..left.min(zeros.len())).unwrap_or_default();
+        write_all(file, at, part)?;
+        at = at.saturating_add(u64::try_from(part.len()).unwrap_or(u64::MAX));
+    }
+    Ok(())
+}

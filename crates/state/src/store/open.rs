@@ -1,0 +1,214 @@
+//! Reading: which of the named faults a state has, or that it is good.
+
+use super::{Journal, Secret, Store, mark};
+use crate::error::{Mark, StateError};
+use crate::format::header::Found;
+use crate::format::{record, scan};
+use crate::generation::{Content, Generation};
+use crate::identity::{DataKeyId, Digest, VmId};
+use crate::key::{DataKey, KeyContext, KeyError};
+use crate::seal::Sealer;
+use zeroize::Zeroizing;
+
+impl Store {
+    /// Reads the state and checks all that can be checked. Needs no lock.
+    pub fn load(&mut self) -> Result<(), StateError> {
+        self.journal = None;
+        let place = self.place();
+        let Some(bytes) = self.backend.read()? else { return Err(self.missing()) };
+        let found = scan::scan(&place, self.settings.kind, &bytes)?;
+        if let Some(vm) = self.settings.vm.as_ref().filter(|vm| **vm != found.header.header.vm) {
+            return Err(StateError::Foreign {
+                place,
+                expected: format!("the {} state of VM {vm}", self.settings.kind),
+                found: format!("that of VM {}", found.header.header.vm),
+            });
+        }
+        self.unseal(&found.header)?;
+        let key = self.secret.as_ref().map_or(DataKeyId::NONE, |s| s.id);
+        if let Some(other) = found.entries.iter().find(|e| e.generation.key != key) {
+            let why = format!("generation {} has another data key than its header says", other.generation.sequence);
+            return Err(StateError::Damaged { place, why });
+        }
+        let mut journal = Journal {
+            limit: found.header.header.area.max(found.end),
+            header: found.header.header,
+            entries: found.entries,
+            end: found.end,
+            doubt: found.torn,
+            content: Digest::NONE,
+            overruled: None,
+        };
+        for entry in [journal.state_entry().cloned(), journal.volatile_entry().cloned()].into_iter().flatten() {
+            let frame = usize::try_from(entry.at).ok().and_then(|at| bytes.get(at..));
+            let content = frame.and_then(record::decode).and_then(|(record, _)| record.open(self.sealer()));
+            let content = content.ok_or_else(|| self.broken(&entry.generation))?;
+            if entry.generation.content == Content::State {
+                journal.content = Digest::of(&[&content]);
+            }
+        }
+        journal.overruled = self.check_anchor(&journal)?;
+        self.journal = Some(journal);
+        Ok(())
+    }
+
+    fn broken(&self, generation: &Generation) -> StateError {
+        let why = format!("generation {} does not open with its key", generation.sequence);
+        StateError::Damaged { place: self.place(), why }
+    }
+
+    fn missing(&mut self) -> StateError {
+        let (place, kind) = (self.place(), self.settings.kind);
+        let mut trace = self.backend.trace();
+        if let (None, Some(vm), Some(anchor)) = (&trace, &self.settings.vm, &mut self.anchor) {
+            match anchor.read(vm, kind) {
+                Ok(Some(mark)) => trace = Some(format!("{} has recorded its generation {mark}", anchor.name())),
+                Ok(None) => {}
+                Err(fault) => return fault,
+            }
+        }
+        StateError::Missing { place, kind, trace }
+    }
+
+    /// Has the data key of a header unwrapped, unless it is the one already in use.
+    fn unseal(&mut self, found: &Found) -> Result<(), StateError> {
+        let place = self.place();
+        let header = &found.header;
+        let (sealing, keys) = match (&header.sealing, &self.keys) {
+            (None, None) => {
+                self.secret = None;
+                return Ok(());
+            }
+            (None, Some(_)) => return Err(StateError::NotSealed { place }),
+            (Some(sealing), None) => {
+                return Err(StateError::KeyMissing { place, manager: sealing.wrapped.manager.clone() });
+            }
+            (Some(sealing), Some(keys)) => (sealing, keys),
+        };
+        let in_use = self.secret.as_ref().is_some_and(|s| s.id == sealing.key && s.wrapped == sealing.wrapped);
+        if !in_use {
+            self.secret = None;
+            if sealing.wrapped.manager != keys.name() {
+                let why =
+                    format!("it was wrapped by the key manager {}, given is {}", sealing.wrapped.manager, keys.name());
+                return Err(StateError::WrongKey { place, why });
+            }
+            let context = KeyContext { vm: header.vm.clone(), kind: header.kind, data_key: sealing.key };
+            let key = keys.unwrap(&context, &sealing.wrapped).map_err(|fault| match fault {
+                KeyError::WrongKey { .. } => StateError::WrongKey { place: place.clone(), why: fault.to_string() },
+                fault => fault.into(),
+            })?;
+            self.secret =
+                Some(Secret { sealer: Sealer::new(&key), key, id: sealing.key, wrapped: sealing.wrapped.clone() });
+        }
+        let fits = self.sealer().is_some_and(|s| s.check() == sealing.check);
+        if !fits {
+            self.secret = None;
+            return Err(StateError::WrongKey { place, why: "the data key does not fit its check value".to_owned() });
+        }
+        if !self.sealer().is_some_and(|s| found.is_authentic(s)) {
+            return Err(StateError::Damaged {
+                place,
+                why: "its header was changed by somebody without the key".to_owned(),
+            });
+        }
+        Ok(())
+    }
+
+    /// Holds the chain against the anchor. `Some` is what the anchor knew, if it is to be overruled.
+    fn check_anchor(&mut self, journal: &Journal) -> Result<Option<Mark>, StateError> {
+        let Some(anchor) = &mut self.anchor else { return Ok(None) };
+        let Some(expected) = anchor.read(&journal.header.vm, journal.header.kind)? else { return Ok(None) };
+        let (place, anchor) = (self.backend.place(), anchor.name());
+        let Some(newest) = journal.newest() else { return Ok(None) };
+        let fault = if newest.sequence < expected.sequence {
+            Some(StateError::RolledBack { place, anchor, found: mark(newest), expected })
+        } else {
+            let same = journal.entries.iter().map(|e| &e.generation).find(|g| g.sequence == expected.sequence);
+            // If that generation is not kept any more, the chain has gone on far from there.
+            let other = same.filter(|g| g.digest != expected.digest && g.was != expected.digest);
+            other.map(|other| StateError::Forked { place, anchor, found: mark(other), expected })
+        };
+        match (fault, &self.settings.accept_rollback) {
+            (None, _) => Ok(None),
+            (Some(_), Some(_)) => Ok(Some(expected)),
+            (Some(fault), None) => Err(fault),
+        }
+    }
+
+    /// A data key for a new state or a new key, wrapped. `None` if states are not sealed here.
+    pub(super) fn new_secret(&self, vm: &VmId) -> Result<Option<Secret>, StateError> {
+        let Some(keys) = &self.keys else { return Ok(None) };
+        let mut id = DataKeyId::NONE;
+        crate::entropy::fill(&mut id.0)?;
+        let key = DataKey::random()?;
+        let context = KeyContext { vm: vm.clone(), kind: self.settings.kind, data_key: id };
+        let wrapped = keys.wrap(&context, &key)?;
+        Ok(Some(Secret { sealer: Sealer::new(&key), key, id, wrapped }))
+    }
+
+    /// The content of one record.
+    pub(super) fn content(
+        &mut self,
+        at: u64,
+        length: usize,
+        generation: &Generation,
+    ) -> Result<Zeroizing<Vec<u8>>, StateError> {
+        let frame = self.backend.read_at(at, length)?;
+        let content = record::decode(&frame)
+            .filter(|(record, _)| record.generation.digest == generation.digest)
+            .and_then(|(record, _)| record.open(self.sealer()));
+        content.ok_or_else(|| self.broken(generation))
+    }
+
+    /// The newest state.
+    pub fn state(&mut self) -> Result<Zeroizing<Vec<u8>>, StateError> {
+        let entry = self.journal()?.state_entry().cloned();
+        let entry = entry.ok_or_else(|| StateError::NotOpen { place: self.place(), what: "it has no state" })?;
+        self.content(entry.at, entry.length, &entry.generation)
+    }
+
+    /// The volatile state, if one is stored.
+    pub fn volatile(&mut self) -> Result<Option<Zeroizing<Vec<u8>>>, StateError> {
+        let entry = self.journal()?.volatile_entry().cloned();
+        entry.map(|entry| self.content(entry.at, entry.length, &entry.generation)).transpose()
+    }
+
+    /// True if a volatile state is stored.
+    pub fn has_volatile(&self) -> bool {
+        self.journal.as_ref().is_some_and(|j| j.volatile_entry().is_some())
+    }
+
+    /// The generations that are kept, oldest first.
+    pub fn history(&self) -> Result<Vec<Generation>, StateError> {
+        Ok(self.journal()?.entries.iter().map(|e| e.generation.clone()).collect())
+    }
+
+    /// The newest state's generation.
+    pub fn head(&self) -> Option<&Generation> {
+        self.journal.as_ref().and_then(Journal::head)
+    }
+
+    /// The state of a generation that is kept.
+    pub fn state_at(&mut self, sequence: u64) -> Result<Zeroizing<Vec<u8>>, StateError> {
+        let journal = self.journal()?;
+        let mut states = journal.entries.iter().filter(|e| e.generation.content == Content::State);
+        let entry = states.clone().find(|e| e.generation.sequence == sequence).cloned();
+        let Some(entry) = entry else {
+            let first = states.next().map_or(0, |e| e.generation.sequence);
+            let last = states.next_back().map_or(first, |e| e.generation.sequence);
+            return Err(StateError::NoGeneration { place: self.place(), sequence, kept: format!("{first} to {last}") });
+        };
+        self.content(entry.at, entry.length, &entry.generation)
+    }
+
+    /// Reads everything again, and opens every generation that is kept; returns how many they are.
+    pub fn verify(&mut self) -> Result<usize, StateError> {
+        self.load()?;
+        let entries = self.journal()?.entries.clone();
+        for entry in &entries {
+            self.content(entry.at, entry.length, &entry.generation)?;
+        }
+        Ok(entries.len())
+    }
+}
