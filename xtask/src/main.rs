@@ -3,6 +3,7 @@
 mod bench;
 mod check;
 mod demo;
+mod fuzz;
 mod packages;
 mod run;
 mod test;
@@ -22,6 +23,8 @@ Usage: cargo xtask COMMAND
                     run the tests; all stages, or those named. --quick leaves out what takes minutes
   bench [--left COMMAND] [--right COMMAND] [--json] [--scale PERCENT] [FILTER...]
                     median latency of each command, vtpmd and swtpm side by side
+  fuzz [--commands N] [--seconds N] [--seed N] [--crypto rust|native] [--help]
+                    mutated commands for the engine in one process, saved and restored after each
   check             the house rules: file sizes, no unsafe, no std in the engine, no machine paths
   help              this text
 
@@ -37,6 +40,7 @@ fn main() -> ExitCode {
         "demo" => demo::run(rest),
         "test" => test::run(rest),
         "bench" => bench::run(rest),
+        "fuzz" => fuzz::run(rest),
         "check" => check::run(rest),
         "help" | "--help" | "-h" => {
             println!("{HELP}");

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use crate::packages::{self, CLIENTS, GUEST, SWTPM};
 use crate::run::{cargo, command, must, show, target};
-use crate::{Failure, check, demo};
+use crate::{Failure, check, demo, fuzz};
 
 /// One part of the tests.
 struct Stage {
@@ -30,6 +30,13 @@ const STAGES: &[Stage] = &[
         quick: true,
         by_default: true,
         run: bare_metal,
+    },
+    Stage {
+        name: "fuzz",
+        about: "a short run of cargo xtask fuzz on each crypto provider",
+        quick: false,
+        by_default: true,
+        run: fuzz::short,
     },
     Stage {
         name: "differential",

@@ -1,34 +1,30 @@
 //! An engine in this process with a deterministic platform, and its shadow that was saved and restored.
 
+use crate::record::{self, Record};
 use sealwright_core::{Engine, Platform, PlatformFault};
 use sealwright_crypto::Crypto;
 use sealwright_differential::daemon::Machine;
-use sealwright_differential::wire::{Random, hex};
+use sealwright_differential::mutate::mutate;
+use sealwright_differential::wire::Random;
 use sealwright_tpm2::Tpm2;
 use std::io::{Error, Result};
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
-/// The command that runs now, for the report of a panic.
-pub(crate) static CURRENT: Mutex<Vec<u8>> = Mutex::new(Vec::new());
-/// Commands run so far.
-pub(crate) static COMMANDS: AtomicU64 = AtomicU64::new(0);
-/// Commands that were also run by a restored engine.
-pub(crate) static RESTORED: AtomicU64 = AtomicU64::new(0);
-/// Successful commands.
-pub(crate) static SUCCESSES: AtomicU64 = AtomicU64::new(0);
-/// Disagreements between an engine and its restored copy.
-pub(crate) static DISAGREEMENTS: AtomicU64 = AtomicU64::new(0);
-/// The longest command: microseconds and bytes.
-pub(crate) static LONGEST: Mutex<(u64, Vec<u8>)> = Mutex::new((0, Vec::new()));
+/// Commands kept to be played again at another time.
+const REMEMBERED: usize = 256;
 
-/// Entropy from a seed, a clock that counts, and a store that keeps the last commit.
+/// Entropy and incidents from a seed, a clock that moves between commands only, and a store that keeps the last commit.
 #[derive(Clone, Debug)]
-pub(crate) struct Deterministic {
+struct Deterministic {
     random: Random,
     time: u64,
     committed: Vec<u8>,
+    /// The next commits fail.
+    full: bool,
+    /// The host wants long work to stop.
+    cancel: bool,
+    presence: bool,
 }
 
 impl Platform for Deterministic {
@@ -38,13 +34,23 @@ impl Platform for Deterministic {
     }
 
     fn now(&mut self) -> u64 {
-        self.time += 1;
         self.time
     }
 
     fn commit(&mut self, state: &[u8]) -> core::result::Result<(), PlatformFault> {
-        self.committed = state.to_vec();
+        if self.full {
+            return Err(PlatformFault::Unavailable);
+        }
+        state.clone_into(&mut self.committed);
         Ok(())
+    }
+
+    fn cancelled(&mut self) -> bool {
+        self.cancel
+    }
+
+    fn physical_presence(&mut self) -> bool {
+        self.presence
     }
 }
 
@@ -54,10 +60,16 @@ pub(crate) struct InProcess {
     crypto: &'static Crypto,
     engine: Tpm2,
     platform: Deterministic,
+    /// Incidents and commands that the script did not ask for.
+    chance: Random,
     locality: u8,
     /// Every how many commands the engine is saved and restored; 0 for never.
     every: u64,
     count: u64,
+    remembered: Vec<Vec<u8>>,
+    /// What the last comparison saved; nothing has happened since.
+    saved: Option<(Vec<u8>, Vec<u8>)>,
+    record: Arc<Mutex<Record>>,
 }
 
 fn run(engine: &mut Tpm2, platform: &mut Deterministic, locality: u8, command: &[u8]) -> Vec<u8> {
@@ -69,37 +81,140 @@ fn run(engine: &mut Tpm2, platform: &mut Deterministic, locality: u8, command: &
 
 impl InProcess {
     /// A new TPM without power.
-    pub(crate) fn new(crypto: &'static Crypto, seed: u64, every: u64) -> Result<Self> {
-        let mut platform = Deterministic { random: Random(seed), time: 0, committed: Vec::new() };
+    pub(crate) fn new(crypto: &'static Crypto, seed: u64, every: u64, record: &Arc<Mutex<Record>>) -> Result<Self> {
+        let random = Random(seed);
+        let mut platform =
+            Deterministic { random, time: 0, committed: Vec::new(), full: false, cancel: false, presence: false };
         let engine = Tpm2::manufacture(crypto, &mut platform)
             .map_err(|fault| Error::other(format!("the TPM could not be made: {fault:?}")))?;
-        Ok(Self { crypto, engine, platform, locality: 0, every, count: 0 })
+        let record = Arc::clone(record);
+        let (chance, remembered) = (Random(seed ^ 0xC4A9CE), Vec::new());
+        Ok(Self { crypto, engine, platform, chance, locality: 0, every, count: 0, remembered, saved: None, record })
     }
 
-    /// A second engine from what the first one saves.
-    fn restored(&mut self) -> Result<Tpm2> {
-        let permanent = self.engine.save_permanent();
+    fn save(&mut self) -> (Vec<u8>, Vec<u8>) {
+        // The volatile state first: it is bound to the permanent one by everything but Clock.
         let volatile = self.engine.save_volatile(&mut self.platform);
+        (self.engine.save_permanent(), volatile)
+    }
+
+    /// A second engine from what the first one saves, on a host whose clock shows something else.
+    fn restored(&mut self) -> Result<(Tpm2, Deterministic)> {
+        let (permanent, volatile) = match self.saved.take() {
+            Some(saved) => saved,
+            None => self.save(),
+        };
         let mut copy = Tpm2::restore(self.crypto, &permanent)
             .map_err(|fault| Error::other(format!("a permanent state that was just saved is refused: {fault}")))?;
-        // No time passes between the two.
         let mut platform = self.platform.clone();
-        platform.time = platform.time.saturating_sub(1);
+        platform.time = self.chance.next() >> 24;
         copy.resume(&mut platform, &volatile)
             .map_err(|fault| Error::other(format!("a volatile state that was just saved is refused: {fault}")))?;
-        Ok(copy)
+        Ok((copy, platform))
     }
 
-    fn disagree(what: &str, command: &[u8], left: &[u8], right: &[u8]) {
-        if DISAGREEMENTS.fetch_add(1, Ordering::Relaxed) < 20 {
-            println!("{what} differs after save and restore\n  command  {}", hex(command));
-            println!("  engine   {}\n  restored {}", hex(left), hex(right));
+    /// What the host of a real TPM goes through between two commands.
+    fn incidents(&mut self) {
+        let p = &mut self.platform;
+        p.full = self.chance.below(300) == 0;
+        p.cancel = self.chance.below(100) == 0;
+        p.presence = self.chance.below(2) == 0;
+        let step = match self.chance.below(64) {
+            0 => self.chance.next() % 20_000,
+            1..=8 => 0,
+            _ => 1,
+        };
+        p.time = p.time.saturating_add(step);
+    }
+
+    /// Now and then a command that the script does not know of: one of long ago, changed several times, or only noise.
+    fn intrude(&mut self) -> Result<()> {
+        let command = match self.chance.below(48) {
+            0 => {
+                let length = self.chance.below(64);
+                self.chance.bytes(length)
+            }
+            1 => {
+                let mut large = self.chance.pick(&self.remembered).clone();
+                let length = 4000 + self.chance.below(300);
+                large.resize(length, self.chance.next() as u8);
+                if let Some(size) = large.get_mut(2..6) {
+                    size.copy_from_slice(&(length as u32).to_be_bytes());
+                }
+                large
+            }
+            2..=5 => {
+                let mut old = self.chance.pick(&self.remembered).clone();
+                for _ in 0..self.chance.below(4) {
+                    old = mutate(&old, &mut self.chance);
+                }
+                old
+            }
+            _ => return Ok(()),
+        };
+        self.once(&command).map(|_| ())
+    }
+
+    /// One command on both engines.
+    fn once(&mut self, command: &[u8]) -> Result<Vec<u8>> {
+        self.count += 1;
+        record::begin(command);
+        let response = self.compared(command);
+        record::end();
+        response
+    }
+
+    fn compared(&mut self, command: &[u8]) -> Result<Vec<u8>> {
+        let mut copy = None;
+        if self.every != 0 && self.count.is_multiple_of(self.every) {
+            copy = Some(self.restored()?);
         }
+        let before = self.platform.time;
+        self.incidents();
+        let begin = Instant::now();
+        let response = run(&mut self.engine, &mut self.platform, self.locality, command);
+        let time = begin.elapsed();
+        self.saved = None;
+        let mut record = self.record.lock().unwrap_or_else(PoisonError::into_inner);
+        record.command(command, &response, time);
+        if let Some((engine, mut platform)) = copy {
+            let time = platform.time.saturating_add(self.platform.time - before);
+            let (full, cancel, presence) = (self.platform.full, self.platform.cancel, self.platform.presence);
+            platform = Deterministic { time, full, cancel, presence, ..platform };
+            drop(record);
+            // From here on the restored one is the TPM.
+            let mut first = core::mem::replace(&mut self.engine, engine);
+            let mut host = core::mem::replace(&mut self.platform, platform);
+            let other = run(&mut self.engine, &mut self.platform, self.locality, command);
+            let volatile = first.save_volatile(&mut host);
+            let saved = self.save();
+            let mut record = self.record.lock().unwrap_or_else(PoisonError::into_inner);
+            record.restored += 1;
+            if other != response {
+                record.disagree("the answer", command, &response, &other);
+            }
+            // The digest of the permanent state is in the volatile one.
+            if volatile != saved.1 {
+                record.disagree("the volatile state", command, &volatile, &saved.1);
+                record.disagree("the permanent state", command, &first.save_permanent(), &saved.0);
+            }
+            if host.committed != self.platform.committed {
+                record.disagree("what was committed", command, &host.committed, &self.platform.committed);
+            }
+            self.saved = Some(saved);
+        }
+        Ok(response)
     }
 }
 
 impl Machine for InProcess {
     fn power_on(&mut self) -> Result<u32> {
+        self.saved = None;
+        if self.chance.below(2) == 0 {
+            // The process is gone as well: what was committed is all there is.
+            self.engine = Tpm2::restore(self.crypto, &self.platform.committed)
+                .map_err(|fault| Error::other(format!("a state that was committed is refused: {fault}")))?;
+        }
         self.engine.power_on(&mut self.platform);
         Ok(0)
     }
@@ -116,7 +231,12 @@ impl Machine for InProcess {
     }
 
     fn hash_sequence(&mut self, data: &[u8]) -> Result<u32> {
+        self.saved = None;
         self.engine.hash_start(&mut self.platform);
+        self.engine.hash_data(&mut self.platform, data);
+        if self.chance.below(2) == 0 {
+            (self.engine, self.platform) = self.restored()?;
+        }
         self.engine.hash_data(&mut self.platform, data);
         self.engine.hash_end(&mut self.platform);
         Ok(0)
@@ -127,44 +247,13 @@ impl Machine for InProcess {
     }
 
     fn execute(&mut self, command: &[u8]) -> Result<Vec<u8>> {
-        if let Ok(mut current) = CURRENT.lock() {
-            command.clone_into(&mut current);
+        if self.remembered.len() < REMEMBERED {
+            self.remembered.push(command.to_vec());
+        } else {
+            let place = self.chance.below(REMEMBERED);
+            command.clone_into(&mut self.remembered[place]);
         }
-        self.count += 1;
-        let mut copy = None;
-        if self.every != 0 && self.count.is_multiple_of(self.every) {
-            copy = Some((self.restored()?, self.platform.clone()));
-        }
-        let begin = Instant::now();
-        let response = run(&mut self.engine, &mut self.platform, self.locality, command);
-        let micros = begin.elapsed().as_micros() as u64;
-        COMMANDS.fetch_add(1, Ordering::Relaxed);
-        if response.get(6..10) == Some(&[0; 4]) {
-            SUCCESSES.fetch_add(1, Ordering::Relaxed);
-        }
-        if let Ok(mut longest) = LONGEST.lock()
-            && micros > longest.0
-        {
-            *longest = (micros, command.to_vec());
-        }
-        if let Some((mut engine, mut platform)) = copy {
-            RESTORED.fetch_add(1, Ordering::Relaxed);
-            let other = run(&mut engine, &mut platform, self.locality, command);
-            if other != response {
-                Self::disagree("the answer", command, &response, &other);
-            }
-            let (left, right) = (self.engine.save_permanent(), engine.save_permanent());
-            if left != right {
-                Self::disagree("the permanent state", command, &left, &right);
-            }
-            let left = self.engine.save_volatile(&mut self.platform);
-            let right = engine.save_volatile(&mut platform);
-            if left != right {
-                Self::disagree("the volatile state", command, &left, &right);
-            }
-            // From here on the restored one is the TPM.
-            (self.engine, self.platform) = (engine, platform);
-        }
-        Ok(response)
+        self.intrude()?;
+        self.once(command)
     }
 }

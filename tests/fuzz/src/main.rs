@@ -1,42 +1,60 @@
 //! Plays the scenarios of the differential test to the engine in this process, with mutated copies before each command, and
-//! saves and restores the engine all the while. A panic, a refused state, or another answer after a restore ends with status 1.
+//! saves and restores the engine all the while. A panic, a command without end, a refused state, growing memory, or another
+//! answer after a restore ends with a status that is not 0.
 
 mod machine;
+mod newer;
+mod record;
 
-use machine::{COMMANDS, CURRENT, DISAGREEMENTS, InProcess, LONGEST, RESTORED, SUCCESSES};
+use core::time::Duration;
+use machine::InProcess;
+use record::Record;
 use sealwright_crypto::Crypto;
 use sealwright_differential::scenario;
 use sealwright_differential::tpm::Tpm;
-use sealwright_differential::wire::hex;
+use sealwright_differential::wire::Random;
 use std::process::ExitCode;
-use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 const HELP: &str =
-    "usage: sealwright-fuzz [--commands N] [--seed N] [--every N] [--mutations N] [--pure] [--scenario NAME]
+    "usage: sealwright-fuzz [--commands N] [--rounds N] [--seconds N] [--seed N] [--crypto rust|native] [--every N]
+                       [--mutations N] [--limit SECONDS] [--scenario NAME]
   --commands   stop after so many commands (default 100000)
-  --seed       first seed (default 1)
+  --rounds     stop after all scenarios were played so many times, however many commands that are
+  --seconds    stop after so many seconds, if that is earlier
+  --seed       first seed (default 1); each round of all scenarios has the next one
+  --crypto     the crypto provider (default native)
   --every      save and restore before every so many commands (default 1; 0 for never)
-  --mutations  mutated copies before each command (default 8)
-  --pure       the pure-Rust crypto provider instead of the native one
+  --mutations  mutated copies before each command (default: 0 to 32, another for each scenario)
+  --limit      seconds after which a command hangs (default 120)
   --scenario   only scenarios whose name contains NAME";
+
+/// Kibibytes that the process may grow by after its first round.
+const GROWTH: u64 = 16 * 1024;
 
 struct Options {
     commands: u64,
+    rounds: Option<u64>,
+    seconds: Option<u64>,
     seed: u64,
     every: u64,
-    mutations: usize,
+    mutations: Option<usize>,
     crypto: &'static Crypto,
+    limit: u64,
     scenario: String,
 }
 
 fn options() -> Result<Options, String> {
     let mut o = Options {
         commands: 100_000,
+        rounds: None,
+        seconds: None,
         seed: 1,
         every: 1,
-        mutations: 8,
+        mutations: None,
         crypto: &sealwright_crypto_native::NATIVE,
+        limit: 120,
         scenario: String::new(),
     };
     let mut arguments = std::env::args().skip(1);
@@ -45,11 +63,20 @@ fn options() -> Result<Options, String> {
         let number = |text: String| text.parse::<u64>().map_err(|_| format!("not a number: {text}"));
         match argument.as_str() {
             "--commands" => o.commands = number(value()?)?,
+            "--rounds" => o.rounds = Some(number(value()?)?),
+            "--seconds" => o.seconds = Some(number(value()?)?),
             "--seed" => o.seed = number(value()?)?,
             "--every" => o.every = number(value()?)?,
-            "--mutations" => o.mutations = number(value()?)? as usize,
-            "--pure" => o.crypto = &sealwright_crypto::RUST,
+            "--mutations" => o.mutations = Some(number(value()?)? as usize),
+            "--limit" => o.limit = number(value()?)?,
             "--scenario" => o.scenario = value()?,
+            "--crypto" => {
+                o.crypto = match value()?.as_str() {
+                    "native" => &sealwright_crypto_native::NATIVE,
+                    "rust" => &sealwright_crypto::RUST,
+                    other => return Err(format!("no crypto provider is named {other}; there are rust and native")),
+                }
+            }
             _ => return Err(HELP.into()),
         }
     }
@@ -65,53 +92,68 @@ fn memory() -> u64 {
 
 fn run(o: &Options) -> Result<(), String> {
     let begin = Instant::now();
-    let done = || COMMANDS.load(Ordering::Relaxed);
-    let scripts: Vec<_> = scenario::ALL.iter().filter(|s| s.0.contains(&o.scenario)).collect();
+    let record = Arc::new(Mutex::new(Record::default()));
+    let seen = || record.lock().unwrap_or_else(PoisonError::into_inner);
+    let all = newer::ALL.iter().chain(scenario::ALL);
+    let scripts: Vec<_> = all.filter(|s| s.0.contains(&o.scenario)).collect();
     if scripts.is_empty() {
         return Err(format!("no scenario is named {}", o.scenario));
     }
-    let mut first_round = 0;
+    let finished = || {
+        let late = o.seconds.is_some_and(|seconds| begin.elapsed() >= Duration::from_secs(seconds));
+        late || (o.rounds.is_none() && seen().commands >= o.commands)
+    };
+    let (start, mut first_round, mut complete) = (memory(), None, false);
     let mut seed = o.seed;
-    while done() < o.commands {
-        for (name, script) in &scripts {
-            let engine = InProcess::new(o.crypto, seed, o.every).map_err(|e| e.to_string())?;
+    while !finished() && o.rounds.is_none_or(|rounds| seed - o.seed < rounds) {
+        let mut choice = Random(seed);
+        for (number, (name, script)) in scripts.iter().enumerate() {
+            let last = number + 1 == scripts.len();
+            let engine = InProcess::new(o.crypto, seed, o.every, &record).map_err(|e| e.to_string())?;
             let mut tpm = Tpm::on(Box::new(engine), seed).map_err(|e| e.to_string())?;
-            tpm.mutations = o.mutations;
+            tpm.mutations = o.mutations.unwrap_or_else(|| *choice.pick(&[0, 1, 2, 4, 8, 16, 32]));
             tpm.forgetful = true;
             script(&mut tpm);
             if let Some(why) = &tpm.lost {
-                return Err(format!("{name}: {why}"));
+                return Err(format!("{name}, seed {seed}: {why}"));
             }
-            if done() >= o.commands {
+            if finished() && !last {
                 break;
             }
+            complete |= last;
         }
-        let rate = done() as f64 / begin.elapsed().as_secs_f64();
-        if first_round == 0 {
-            first_round = memory();
-        }
-        println!("seed {seed}: {} commands, {rate:.0} a second, {} KiB", done(), memory());
+        first_round.get_or_insert_with(memory);
+        let commands = seen().commands;
+        let rate = commands as f64 / begin.elapsed().as_secs_f64();
+        println!("seed {seed}: {commands} commands, {rate:.0} a second, {} KiB", memory());
         seed += 1;
     }
-    let (micros, longest) = LONGEST.lock().map(|l| l.clone()).unwrap_or_default();
-    println!("commands       {}", done());
-    println!("successful     {}", SUCCESSES.load(Ordering::Relaxed));
-    println!("after restore  {}", RESTORED.load(Ordering::Relaxed));
-    println!("disagreements  {}", DISAGREEMENTS.load(Ordering::Relaxed));
-    println!("memory         {first_round} KiB after the first round, {} KiB at the end", memory());
-    println!("longest        {:.1} ms: {}", micros as f64 / 1000.0, hex(&longest));
+    let end = memory();
+    seen().print();
+    let first_round = first_round.unwrap_or(end);
+    println!("memory         {start} KiB at the start, {first_round} KiB after the first round, {end} KiB at the end");
     println!("time           {:.1} s", begin.elapsed().as_secs_f64());
-    Ok(())
+    if end > first_round.saturating_add(GROWTH) {
+        return Err("the process has grown".into());
+    }
+    let seen = seen();
+    if complete && o.scenario.is_empty() && !seen.never().is_empty() {
+        return Err("some commands never succeeded in a whole round".into());
+    }
+    match seen.disagreements {
+        0 => Ok(()),
+        n => Err(format!("{n} disagreements")),
+    }
 }
 
 fn main() -> ExitCode {
-    std::panic::set_hook(Box::new(|panic| {
-        let command = CURRENT.try_lock().map(|c| hex(&c)).unwrap_or_default();
-        eprintln!("{panic}\nafter {} commands, in: {command}", COMMANDS.load(Ordering::Relaxed));
-    }));
-    match options().and_then(|o| run(&o)) {
-        Ok(()) if DISAGREEMENTS.load(Ordering::Relaxed) == 0 => ExitCode::SUCCESS,
-        Ok(()) => ExitCode::FAILURE,
+    std::panic::set_hook(Box::new(|panic| eprintln!("{panic}\nin the command {}", record::current())));
+    let outcome = options().and_then(|o| {
+        record::watch(Duration::from_secs(o.limit));
+        run(&o)
+    });
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
             eprintln!("{message}");
             ExitCode::FAILURE

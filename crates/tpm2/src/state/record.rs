@@ -22,7 +22,7 @@ pub(super) struct Out(Zeroizing<Vec<u8>>);
 impl Out {
     /// Begins a record of this kind.
     pub(super) fn new(kind: Kind) -> Self {
-        let mut out = Self::part();
+        let mut out = Self(Zeroizing::new(Vec::with_capacity(8 * 1024)));
         out.0.extend_from_slice(&MAGIC);
         out.0.push(kind as u8);
         out.0.extend_from_slice(&VERSION.to_be_bytes());
@@ -32,14 +32,15 @@ impl Out {
 
     /// Begins a record that will be a field of another.
     pub(super) fn part() -> Self {
-        // Room ahead, so that growing does not leave copies of secrets behind.
-        Self(Zeroizing::new(Vec::with_capacity(16 * 1024)))
+        // Most parts fit; all of the room is wiped in the end, so more of it would cost time in each commit.
+        Self(Zeroizing::new(Vec::with_capacity(256)))
     }
 
     /// Appends a field of bytes.
     pub(super) fn bytes(&mut self, id: u16, bytes: &[u8]) {
         let needed = self.0.len().saturating_add(bytes.len()).saturating_add(6);
         if needed > self.0.capacity() {
+            // Growing in place would leave copies of secrets behind.
             let mut larger = Zeroizing::new(Vec::with_capacity(needed.saturating_mul(2)));
             larger.extend_from_slice(&self.0);
             self.0 = larger;
