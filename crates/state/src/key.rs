@@ -207,6 +207,16 @@ pub enum KeyError {
         /// What is wrong.
         why: String,
     },
+    /// The wrapping key, or the way to it, is not such that it could be used.
+    #[error("the key {key} of the key manager {manager} cannot be used: {why}")]
+    Unusable {
+        /// Who.
+        manager: String,
+        /// The wrapping key.
+        key: KeyId,
+        /// What is wrong, and what to do.
+        why: String,
+    },
     /// The manager cannot do this at all.
     #[error("the key manager {manager} cannot {what}")]
     Unsupported {
