@@ -66,11 +66,16 @@ impl Rsa for NativeRsa {
         }
     }
 
-    fn miller_rabin(&self, candidate: &[u8], bases: &mut dyn FnMut() -> Zeroizing<Vec<u8>>, rounds: usize) -> bool {
-        if significant(candidate).len() > MAX_SIZE {
-            return false;
-        }
-        Modulus::secret(significant(candidate)).and_then(|w| miller_rabin(&w, bases, rounds)).unwrap_or(false)
+    fn lanes(&self) -> usize {
+        2
+    }
+
+    fn fermat(&self, candidates: &[Zeroizing<Vec<u8>>]) -> Vec<bool> {
+        candidates.chunks(2).flat_map(|pair| fermat(pair).into_iter().take(pair.len())).collect()
+    }
+
+    fn miller_rabin(&self, candidate: &[u8], bases: &[Zeroizing<Vec<u8>>]) -> bool {
+        candidate_modulus(candidate).and_then(|w| miller_rabin(&w, bases)).unwrap_or(false)
     }
 }
 
@@ -91,29 +96,64 @@ fn chinese(key: &RsaKey, half: usize, cipher: &Number) -> Option<Number> {
     q.multiply_add(&h, &m2)
 }
 
-/// FIPS 186-4, C.3.1.
-fn miller_rabin(w: &Modulus, bases: &mut dyn FnMut() -> Zeroizing<Vec<u8>>, rounds: usize) -> Option<bool> {
+fn candidate_modulus(candidate: &[u8]) -> Option<Modulus> {
+    let candidate = significant(candidate);
+    if candidate.len() > MAX_SIZE { None } else { Modulus::secret(candidate) }
+}
+
+/// One or two candidates: `2^(w - 1) mod w = 1`.
+fn fermat(candidates: &[Zeroizing<Vec<u8>>]) -> [bool; 2] {
+    let one = Number::from_bytes(&[1]);
+    // As long as the candidates: the library looks at the words of each number before it takes two lanes.
+    let size = candidates.iter().map(|candidate| significant(candidate).len()).max().unwrap_or(0);
+    let two = Number::from_bytes(&padded(&[2], size));
+    let prepared = |candidate: &Zeroizing<Vec<u8>>| {
+        let w = candidate_modulus(candidate)?;
+        let exponent = w.number().minus(&one)?;
+        two.less(w.number()).then_some((w, exponent))
+    };
+    let alone = |w: &Modulus, exponent: &Number| w.power(&two, exponent).is_some_and(|power| power.same(&one));
+    let mut each = candidates.iter().map(prepared);
+    match (each.next().flatten(), each.next().flatten()) {
+        (Some((v, e)), Some((w, f))) => match Modulus::power_pair((&v, &two, &e), (&w, &two, &f)) {
+            Some(powers) => powers.map(|power| power.same(&one)),
+            None => [alone(&v, &e), alone(&w, &f)],
+        },
+        (v, w) => [v, w].map(|w| w.is_some_and(|(w, exponent)| alone(&w, &exponent))),
+    }
+}
+
+/// FIPS 186-4, C.3.1; two rounds at a time.
+fn miller_rabin(w: &Modulus, bases: &[Zeroizing<Vec<u8>>]) -> Option<bool> {
     let one = Number::from_bytes(&[1]);
     let minus_one = w.number().minus(&one)?;
     // w - 1 = 2^a * m
     let a = minus_one.trailing_zeros();
     let m = minus_one.shifted_right(a)?;
-    'round: for _ in 0..rounds {
-        let mut base = Number::from_bytes(&bases());
-        if !base.less(w.number()) {
-            base = w.residue_public(&base)?;
-        }
-        let mut z = w.power(&base, &m)?;
-        if z.same(&one) || z.same(&minus_one) {
-            continue;
-        }
-        for _ in 1..a {
-            z = w.product(&z, &z)?;
-            if z.same(&minus_one) {
-                continue 'round;
+    let reduced = |base: &Zeroizing<Vec<u8>>| {
+        let base = Number::from_bytes(base);
+        if base.less(w.number()) { Some(base) } else { w.residue_public(&base) }
+    };
+    for pair in bases.chunks(2) {
+        let powers = match pair {
+            [x, y] => {
+                let [x, y] = Modulus::power_pair((w, &reduced(x)?, &m), (w, &reduced(y)?, &m))?;
+                [Some(x), Some(y)]
             }
+            _ => [pair.first().and_then(|x| w.power(&reduced(x)?, &m)), None],
+        };
+        'round: for mut z in powers.into_iter().flatten() {
+            if z.same(&one) || z.same(&minus_one) {
+                continue;
+            }
+            for _ in 1..a {
+                z = w.product(&z, &z)?;
+                if z.same(&minus_one) {
+                    continue 'round;
+                }
+            }
+            return Some(false);
         }
-        return Some(false);
     }
     Some(true)
 }

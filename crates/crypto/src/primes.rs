@@ -94,6 +94,11 @@ fn draw(bits: usize, level: SeedCompatLevel, rng: &mut dyn Random) -> Result<Nat
 }
 
 /// Tries all numbers around `candidate` that survive the sieve. `None` if none is prime.
+///
+/// Which number is tried next does not depend on why the one before failed, so as many are tested at once as the
+/// provider has lanes for. The test to reject them is Fermat's to the base two. libtpms takes a round of Miller-Rabin
+/// with a drawn base; a number of this size that one of the two rejects passes the other with a chance below 2^-80
+/// (Damgard, Landrock, Pomerance), so what is found is the same, when the base is drawn all the same.
 fn search_field(
     crypto: &Crypto,
     field: &mut Field,
@@ -107,21 +112,33 @@ fn search_field(
     let base = aligned(candidate);
     field.sieve(&base, prime_limit(bits));
     let mut left = field.count();
+    let lanes = crypto.rsa.lanes().max(1);
     while left > 0 {
         if poll() {
             return Err(CryptoError::Cancelled);
         }
-        let Some(place) = field.nth(order % left) else {
-            break;
-        };
-        let mut number = base.clone();
-        natural::add(&mut number, &[u64::from(place) * 2]);
-        // 1 would make e and the prime less one share the factor e.
-        if natural::rem(&number, e) > 1 && is_prime(crypto, &number, rng) {
-            return Ok(Some(number));
+        let mut numbers = Vec::with_capacity(lanes);
+        while numbers.len() < lanes
+            && let Some(at) = order.checked_rem(left)
+            && let Some(place) = field.nth(at)
+        {
+            let mut number = base.clone();
+            natural::add(&mut number, &[u64::from(place) * 2]);
+            // 1 would make e and the prime less one share the factor e.
+            if natural::rem(&number, e) > 1 {
+                numbers.push(number);
+            }
+            field.clear(place);
+            left -= 1;
         }
-        field.clear(place);
-        left -= 1;
+        let candidates: Vec<_> = numbers.iter().map(|number| natural::to_bytes(number, bits.div_ceil(8))).collect();
+        let verdicts = crypto.rsa.fermat(&candidates);
+        for ((number, candidate), possible) in numbers.into_iter().zip(&candidates).zip(verdicts) {
+            let bases = draw_bases(&number, if possible { rounds(bits) } else { 1 }, rng);
+            if possible && crypto.rsa.miller_rabin(candidate, &bases) {
+                return Ok(Some(number));
+            }
+        }
     }
     Ok(None)
 }
@@ -152,8 +169,8 @@ const fn rounds(bits: usize) -> usize {
     }
 }
 
-/// Miller-Rabin with bases above 1 and below `number - 1` from `rng`.
-fn is_prime(crypto: &Crypto, number: &Natural, rng: &mut dyn Random) -> bool {
+/// Bases for Miller-Rabin above 1 and below `number - 1`.
+fn draw_bases(number: &Natural, count: usize, rng: &mut dyn Random) -> Vec<Zeroizing<Vec<u8>>> {
     let bits = natural::bits(number);
     let size = bits.div_ceil(8);
     let mask = 0xffu8 >> (size * 8 - bits);
@@ -174,7 +191,7 @@ fn is_prime(crypto: &Crypto, number: &Natural, rng: &mut dyn Random) -> bool {
             }
         }
     };
-    crypto.rsa.miller_rabin(&natural::to_bytes(number, size), &mut draw, rounds(bits))
+    (0..count).map(|_| draw()).collect()
 }
 
 /// 16384 odd numbers; a bit is set while its number has no small factor.

@@ -262,10 +262,14 @@ pub trait Rsa: Sync {
     /// `cipher^d mod n` by the Chinese remainder theorem in constant time, checked with the public exponent before it
     /// leaves (a fault would reveal the key); the result has the size of `n`.
     fn private(&self, key: &RsaKey, cipher: &[u8]) -> Result<Zeroizing<Vec<u8>>, CryptoError>;
-    /// True if odd `candidate` passes `rounds` rounds of Miller-Rabin. Each round asks `bases` for one base (below the
-    /// candidate), and the first that proves compositeness ends the test: the bases come from a deterministic
-    /// generator, so no more may be drawn than are used.
-    fn miller_rabin(&self, candidate: &[u8], bases: &mut dyn FnMut() -> Zeroizing<Vec<u8>>, rounds: usize) -> bool;
+    /// How many candidates [`Rsa::fermat`] takes at once for little more than the price of one.
+    fn lanes(&self) -> usize {
+        1
+    }
+    /// Fermat's test to the base two, in constant time: for each odd candidate, false if it is certainly composite.
+    fn fermat(&self, candidates: &[Zeroizing<Vec<u8>>]) -> Vec<bool>;
+    /// True if odd `candidate` passes a round of Miller-Rabin (FIPS 186-4, C.3.1) with each base.
+    fn miller_rabin(&self, candidate: &[u8], bases: &[Zeroizing<Vec<u8>>]) -> bool;
 }
 
 /// Curves of the engines, with their TCG identifiers (Part 2, 6.4).

@@ -50,9 +50,17 @@ impl Rsa for RustRsa {
         if bool::from(again.ct_eq(&natural::to_bytes(&c, n.len()))) { Ok(m) } else { Err(CryptoError::Mismatch) }
     }
 
-    fn miller_rabin(&self, candidate: &[u8], bases: &mut dyn FnMut() -> Zeroizing<Vec<u8>>, rounds: usize) -> bool {
+    fn fermat(&self, candidates: &[Zeroizing<Vec<u8>>]) -> Vec<bool> {
+        let test = |candidate: &Zeroizing<Vec<u8>>| {
+            let candidate = significant(candidate);
+            sized!(candidate.len(), fermat(candidate), false)
+        };
+        candidates.iter().map(test).collect()
+    }
+
+    fn miller_rabin(&self, candidate: &[u8], bases: &[Zeroizing<Vec<u8>>]) -> bool {
         let candidate = significant(candidate);
-        sized!(candidate.len(), miller_rabin(candidate, bases, rounds), false)
+        sized!(candidate.len(), miller_rabin(candidate, bases), false)
     }
 }
 
@@ -121,22 +129,17 @@ fn private<const L: usize>(key: &RsaKey, c: &Natural) -> Result<Natural, CryptoE
     Ok(m)
 }
 
-/// FIPS 186-4, C.3.1. A Fermat test to the base two, which is a fifth cheaper than a round, comes before the first
-/// base is drawn. It rejects composites only; one that it rejects would have failed its first round too, up to a
-/// chance below 2^-80 at the sizes of RSA (Damgard, Landrock, Pomerance), so that base is drawn and not used.
-fn miller_rabin<const L: usize>(
-    candidate: &[u8],
-    bases: &mut dyn FnMut() -> Zeroizing<Vec<u8>>,
-    rounds: usize,
-) -> bool {
+/// `2^(w - 1) mod w = 1`, a fifth cheaper than a round of Miller-Rabin.
+fn fermat<const L: usize>(candidate: &[u8]) -> bool {
+    Modulus::<L>::new(candidate).is_some_and(|w| *w.fermat_two() == w.one())
+}
+
+/// FIPS 186-4, C.3.1.
+fn miller_rabin<const L: usize>(candidate: &[u8], bases: &[Zeroizing<Vec<u8>>]) -> bool {
     let Some(w) = Modulus::<L>::new(candidate) else {
         return false;
     };
     let one = w.one();
-    if rounds > 0 && *w.fermat_two() != one {
-        bases();
-        return false;
-    }
     let minus_one = Zeroizing::new(w.sub(&[0; L], &one));
     // w - 1 = 2^a * m
     let mut m = Zeroizing::new(*w.limbs());
@@ -144,8 +147,8 @@ fn miller_rabin<const L: usize>(
     let a = m.iter().take_while(|limb| **limb == 0).count() * 64
         + m.iter().find(|limb| **limb != 0).map_or(0, |limb| limb.trailing_zeros() as usize);
     let m = shift_right(&*m, a, candidate.len());
-    'round: for _ in 0..rounds {
-        let Some(base) = array::<L>(&bases()) else {
+    'round: for base in bases {
+        let Some(base) = array::<L>(base) else {
             return false;
         };
         let mut z = w.power(&Zeroizing::new(w.residue(&base)), &m);
