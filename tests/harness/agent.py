@@ -19,6 +19,11 @@ from .process import SetupError, unix_connect
 PIECE = 1536
 
 
+def decode(line):
+    """A line from the serial port as text."""
+    return line.replace(b"\0", b"").decode("utf-8", "replace").strip()
+
+
 class Agent:
     """The command channel of one guest."""
 
@@ -27,7 +32,8 @@ class Agent:
         self.socket = unix_connect(path, 20, alive)
         self.kernel = None
 
-    def _line(self, end):
+    def line(self, end):
+        """The next line from the guest, which must come before the time `end`."""
         while b"\n" not in self.buffer:
             if self.alive is not None and not self.alive():
                 raise SetupError("QEMU ended while the guest was working")
@@ -40,13 +46,20 @@ class Agent:
                     raise SetupError("the guest's command channel was closed")
                 self.buffer += data
         line, self.buffer = self.buffer.split(b"\n", 1)
-        return line.replace(b"\0", b"").decode("utf-8", "replace").strip()
+        return decode(line)
+
+    def rest(self):
+        """What is left to read after QEMU has ended: complete lines."""
+        while data := self.socket.recv(65536):
+            self.buffer += data
+        lines, self.buffer = self.buffer.split(b"\n")[:-1], b""
+        return [decode(line) for line in lines]
 
     def wait_ready(self, timeout):
         """Wait for the guest's boot message."""
         end = time.monotonic() + timeout
         while True:
-            line = self._line(end)
+            line = self.line(end)
             if "GUEST-READY" in line:
                 self.kernel = line[line.index("GUEST-READY") :].split()[1]
                 return
@@ -55,13 +68,17 @@ class Agent:
         """Drop what an earlier boot of the guest has said."""
         self.buffer = b""
 
-    def _call(self, op, *arguments, timeout=60):
+    def _send(self, op, *arguments):
         self.number += 1
         ident = f"{os.getpid()}.{self.number}"
         self.socket.sendall((" ".join([op, ident, *arguments]) + "\n").encode())
+        return ident
+
+    def _call(self, op, *arguments, timeout=60):
+        ident = self._send(op, *arguments)
         end = time.monotonic() + timeout
         while True:
-            fields = self._line(end).split()
+            fields = self.line(end).split()
             if len(fields) >= 3 and fields[0] == "D" and fields[1] == ident:
                 return int(fields[2]), base64.b64decode(fields[3]) if len(fields) > 3 else b""
 
@@ -92,10 +109,17 @@ class Agent:
 
     def run(self, script, timeout=60, env=None):
         """Run a shell script in the guest; (exit status, output)."""
+        status, output = self._call("R", self._script(script, env), timeout=timeout)
+        return status, output.decode("utf-8", "replace")
+
+    def start(self, script, env=None):
+        """Start a shell script that does not end; what it writes to its port comes by line()."""
+        self._send("R", self._script(script, env))
+
+    def _script(self, script, env):
         text = "".join(f"export {k}={shlex.quote(v)}\n" for k, v in (env or {}).items()).encode() + script.encode()
         if len(text) > PIECE - 36:
             name = f"/run/script.{self.number}"
             self.put(name, text)
             text = f". {name}; ".encode()
-        status, output = self._call("R", base64.b64encode(text).decode(), timeout=timeout)
-        return status, output.decode("utf-8", "replace")
+        return base64.b64encode(text).decode()

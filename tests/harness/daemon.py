@@ -59,9 +59,9 @@ class Daemon:
             with open(os.open(self.key, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
                 file.write(secrets.token_hex(32) + "\n")
 
-    def start_for_qemu(self):
-        """Start with a control socket alone; QEMU hands over the data channel and starts the TPM."""
-        return self._start(f"--ctrl type=unixio,path={shlex.quote(self.ctrl)} --terminate", [self.ctrl])
+    def start_for_qemu(self, extra=""):
+        """Start with a control socket alone; QEMU hands over the data channel and starts the TPM. `extra` are options."""
+        return self._start(f"--ctrl type=unixio,path={shlex.quote(self.ctrl)} --terminate {extra}", [self.ctrl])
 
     def start_for_clients(self):
         """Start ready for commands on Unix sockets, as the swtpm TCTI of tpm2-tss expects them."""
@@ -119,9 +119,23 @@ class Workplace:
         shutil.rmtree(self.dir, ignore_errors=True)
         os.makedirs(self.dir)
         self.sockets = tempfile.mkdtemp(prefix="vtpm-")
+        self.ends = []
+
+    def file(self, name, size):
+        """A file of zeros in the work directory."""
+        path = os.path.join(self.dir, name)
+        with open(path, "wb") as file:
+            file.truncate(size)
+        return path
+
+    def keep(self, end):
+        """Something to end with the work place, last come first."""
+        self.ends.append(end)
 
     def close(self, keep):
-        """Remove the sockets, and the files unless they are to be kept."""
+        """End what runs, remove the sockets, and the files unless they are to be kept."""
+        while self.ends:
+            self.ends.pop()()
         shutil.rmtree(self.sockets, ignore_errors=True)
         if not keep:
             shutil.rmtree(self.dir, ignore_errors=True)

@@ -1,6 +1,7 @@
 """A QEMU process with a TPM.
 
-Always software emulation (TCG): it works on every host, needs no rights, and a guest is up in 3 to 15 seconds.
+By default by software emulation (TCG): it works on every host, needs no rights, and a guest is up in 3 to 15 seconds.
+The accelerator is a setting because KVM is faster where it works, and not there on many machines that run tests.
 """
 
 import os
@@ -22,17 +23,21 @@ FIRMWARE = {
 class Machine:
     """A guest: `model` is tis or crb, `firmware` one of FIRMWARE."""
 
-    def __init__(self, guest, workdir, sockets, tpm_ctrl, model="crb", firmware="seabios", memory=512, disks=()):
-        path = lambda suffix: os.path.join(workdir, "vm." + suffix)
-        self.console, self.log, self.variables = path("console"), path("log"), path("vars.fd")
-        self.qmp_path, self.agent_path = os.path.join(sockets, "qmp"), os.path.join(sockets, "agent")
+    def __init__(
+        self, guest, workdir, sockets, tpm_ctrl, name="vm", model="crb", firmware="seabios", memory=512, disks=(),
+        disk_format="raw", accel="tcg", incoming=None, variables=None, initrd="initrd.img",
+    ):
+        """`incoming` is where a migration comes from, `variables` the file of the UEFI variables if not its own."""
+        path = lambda suffix: os.path.join(workdir, f"{name}.{suffix}")
+        self.console, self.log, self.variables = path("console"), path("log"), variables or path("vars.fd")
+        self.qmp_path, self.agent_path = os.path.join(sockets, name + ".qmp"), os.path.join(sockets, name + ".agent")
         self.qmp = self.agent = self.process = None
         self.slept, self.firmware = False, firmware
-        for name in ("vmlinuz", "initrd.img", "secure-boot.img"):
-            if not os.path.exists(os.path.join(guest, name)):
-                raise SetupError(f"no {name} in {guest}: run tests/vm/build-guest --out {guest}")
-        machine = "q35,accel=tcg"
-        argv = ["qemu-system-x86_64", "-name", "vm", "-nodefaults", "-display", "none", "-m", str(memory)]
+        for part in ("vmlinuz", initrd, "secure-boot.img"):
+            if not os.path.exists(os.path.join(guest, part)):
+                raise SetupError(f"no {part} in {guest}: run tests/vm/build-guest --out {guest}")
+        machine = f"q35,accel={accel}"
+        argv = ["qemu-system-x86_64", "-name", name, "-nodefaults", "-display", "none", "-m", str(memory)]
         argv += ["-qmp", f"unix:{self.qmp_path},server=on,wait=off"]
         argv += ["-chardev", f"file,id=console,path={self.console},append=on", "-serial", "chardev:console"]
         argv += ["-chardev", f"socket,id=agent,path={self.agent_path},server=on,wait=off", "-serial", "chardev:agent"]
@@ -53,14 +58,16 @@ class Machine:
             argv += ["-drive", f"if=none,id=boot,format=raw,file={image},snapshot=on"]
             argv += ["-device", "virtio-blk-pci,drive=boot,bootindex=1"]
         else:
-            argv += ["-kernel", os.path.join(guest, "vmlinuz"), "-initrd", os.path.join(guest, "initrd.img")]
-            argv += ["-append", "console=ttyS0 panic=-1 quiet"]
+            argv += ["-kernel", os.path.join(guest, "vmlinuz"), "-initrd", os.path.join(guest, initrd)]
+            argv += ["-append", "console=ttyS0 panic=-1 quiet no_timer_check"]
         argv += ["-machine", machine]
         for index, disk in enumerate(disks):
-            argv += ["-drive", f"if=none,id=disk{index},format=raw,file={disk}"]
+            argv += ["-drive", f"if=none,id=disk{index},format={disk_format},file={disk}"]
             argv += ["-device", f"virtio-blk-pci,drive=disk{index},serial=disk{index}"]
         argv += ["-chardev", f"socket,id=chrtpm,path={tpm_ctrl}"]
         argv += ["-tpmdev", "emulator,id=tpm0,chardev=chrtpm", "-device", f"tpm-{model},tpmdev=tpm0"]
+        if incoming:
+            argv += ["-incoming", incoming]
         self.argv = argv
 
     def alive(self):

@@ -56,3 +56,17 @@ class Qmp:
             message = self._receive(end - time.monotonic())
             if "event" in message:
                 self.events.append(message)
+
+    def wait_migration(self, timeout, wanted="completed"):
+        """Wait until a migration, outgoing or incoming, ends as wanted."""
+        end = time.monotonic() + timeout
+        while True:
+            info = self.cmd("query-migrate")
+            status = info.get("status")
+            if status == wanted:
+                return
+            if status in ("completed", "failed", "cancelled"):
+                raise SetupError(f"the migration is {status}, not {wanted}: {info.get('error-desc', '')}")
+            if time.monotonic() > end:
+                raise SetupError(f"the migration is still {status} after {timeout:g} s")
+            time.sleep(0.02)

@@ -1,7 +1,10 @@
 """Results of a list of cases: a line for each, and counts at the end."""
 
+import concurrent.futures
 import sys
+import threading
 import time
+import traceback
 
 from .process import SetupError
 
@@ -14,7 +17,7 @@ class Report:
     """Runs cases one after the other and remembers how they ended."""
 
     def __init__(self):
-        self.passed, self.failed = 0, []
+        self.passed, self.failed, self.lock = 0, [], threading.Lock()
 
     def case(self, name, run):
         """Run one case: `run()` raises CaseFailed or SetupError if it fails."""
@@ -30,6 +33,34 @@ class Report:
         print(f"ok ({time.monotonic() - start:.1f} s)", flush=True)
         self.passed += 1
         return True
+
+    def cases(self, cases, jobs):
+        """Run named cases, some at the same time; each is reported when it ends."""
+        if jobs <= 1:
+            for name, run in cases.items():
+                self.case(name, run)
+            return
+
+        def timed(name, run):
+            start, error = time.monotonic(), None
+            try:
+                run()
+            except (CaseFailed, SetupError, OSError) as e:
+                error = e
+            except Exception:  # a fault of the test must not hide what the others found
+                error = traceback.format_exc()
+            took = f"({time.monotonic() - start:.1f} s)"
+            with self.lock:
+                if error is None:
+                    self.passed += 1
+                    print(f"  {name} ... ok {took}", flush=True)
+                else:
+                    self.failed.append(name)
+                    print(f"  {name} ... FAILED {took}\n    " + str(error).replace("\n", "\n    "), flush=True)
+
+        with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+            for future in [pool.submit(timed, name, run) for name, run in cases.items()]:
+                future.result()
 
     def finish(self):
         """Print the counts and leave; the exit status is 1 if a case failed or none ran."""

@@ -1,0 +1,17 @@
+"""The scenarios by name. Each is a function of the options of run.py and a work place; it raises when it fails."""
+
+from . import boot, crash, disk, move, power, software
+
+SCENARIOS = {**boot.SCENARIOS, **power.SCENARIOS, **disk.SCENARIOS, **move.SCENARIOS, **crash.SCENARIOS, **software.SCENARIOS}
+
+# What guards every change: each front end, each firmware, and each way the TPM's state can go, once.
+QUICK = [
+    "boot-crb-ovmf",
+    "boot-tis-ovmf",
+    "boot-tis-seabios",
+    "disk-luks-seabios",
+    "power-sleep-seabios",
+    "move-live-seabios",
+    "move-snapshot-seabios",
+    "crash-nv",
+]

@@ -1,0 +1,205 @@
+"""Moving a running guest: QEMU takes the TPM along as state blobs (GET_STATEBLOB, SET_STATEBLOB, INIT)."""
+
+import os
+import shlex
+
+from bench import Bench, expect
+from harness.process import SetupError
+
+BUSY = "(while :; do tpm2_getrandom --hex 16; echo; done > /tmp/busy 2>&1 &)"
+STILL_BUSY = (
+    "a=$(wc -l < /tmp/busy); sleep 1; b=$(wc -l < /tmp/busy); echo $a $b; "
+    "grep -qi error /tmp/busy && { cat /tmp/busy; exit 1; }; [ $b -gt $a ]"
+)
+
+
+def key_option(daemon):
+    """The state blobs are sealed on their way with a key that both sides have."""
+    return f"--migration-key file={shlex.quote(daemon.key)},format=hex,mode=aes-256-cbc"
+
+
+def send(machine, uri, slow=False):
+    """Start an outgoing migration. The source hears by the return path how it ended on the other side."""
+    if not uri.startswith("exec:"):
+        machine.qmp.cmd("migrate-set-capabilities", capabilities=[{"capability": "return-path", "state": True}])
+    machine.qmp.cmd("migrate-set-parameters", max_bandwidth=1 << (20 if slow else 33), downtime_limit=300)
+    machine.qmp.cmd("migrate", uri=uri)
+
+
+def arrive(bench, name, extra="", shared=None):
+    """A second machine that waits for the guest, on a TPM of its own; both, and where to send the guest."""
+    daemon = bench.add_daemon(name)
+    if shared:
+        daemon.state, daemon.key = shared.state, shared.key
+    daemon.start_for_qemu(extra)
+    socket = os.path.join(bench.place.sockets, name + ".mig")
+    uri = f"unix:{socket}"
+    return daemon, bench.add_machine(daemon, name, incoming=uri, variables=bench.machine.variables), uri
+
+
+def live(bench, name, extra="", shared=None):
+    """Move the guest to a second machine; the bench then has that one."""
+    daemon, machine, uri = arrive(bench, name, extra, shared)
+    send(bench.machine, uri)
+    bench.machine.qmp.wait_migration(bench.options.timeout)
+    machine.qmp.wait_event("RESUME", 20)
+    bench.machine.quit()
+    expect(bench.daemon.process.wait(10), "the source's TPM daemon did not end with its QEMU")
+    bench.machine, bench.daemon = machine, daemon
+
+
+def live_move(model, firmware, with_key=False, back=False):
+    """Live migration with the TPM busy, if wanted with sealed blobs, if wanted to a third machine afterwards."""
+
+    def scenario(options, place):
+        bench = Bench(options, place, model, firmware, memory=256)
+        key = key_option(bench.daemon) if with_key else ""
+        bench.daemon.start_for_qemu(key)
+        bench.machine = bench.add_machine(bench.daemon)
+        bench.machine.wait_boot(options.timeout)
+        bench.script("move-prepare.sh")
+        bench.shell(BUSY)
+        for name in ("second", "third") if back else ("second",):
+            live(bench, name, key)
+            bench.machine.agent.ping()
+            bench.script("move-check.sh")
+            bench.shell(STILL_BUSY)
+        bench.power_off()
+        # What has moved is stored: the next boot finds it.
+        bench.power_on()
+        bench.script("move-check-boot.sh")
+        bench.power_off()
+
+    return scenario
+
+
+def failed(options, place):
+    """A migration that is cancelled, and one whose target has no TPM any more: the source goes on; then it works."""
+    bench = Bench(options, place, memory=256)
+    bench.power_on()
+    bench.script("move-prepare.sh")
+
+    _, machine, uri = arrive(bench, "slow")
+    send(bench.machine, uri, slow=True)
+    bench.machine.qmp.cmd("migrate_cancel")
+    bench.machine.qmp.wait_migration(20, wanted="cancelled")
+    machine.quit()
+    bench.script("move-check.sh")
+
+    daemon, machine, uri = arrive(bench, "dead")
+    daemon.kill()
+    send(bench.machine, uri)
+    bench.machine.qmp.wait_migration(20, wanted="failed")
+    if bench.machine.qmp.cmd("query-status")["status"] != "running":
+        bench.machine.qmp.cmd("cont")
+    machine.kill()
+    bench.script("move-check.sh")
+
+    live(bench, "second")
+    bench.script("move-check.sh")
+    bench.power_off()
+
+
+def shared(options, place):
+    """Both daemons on one state folder, as with shared storage, over and over: the lock goes along."""
+    bench = Bench(options, place, memory=256)
+    first = bench.daemon
+    first.start_for_qemu("--migration release-lock-outgoing")
+    bench.machine = bench.add_machine(first)
+    bench.machine.wait_boot(options.timeout)
+    bench.script("move-prepare.sh")
+    for number in range(6):
+        live(bench, f"hop{number}", "--migration incoming,release-lock-outgoing", first)
+        bench.machine.agent.ping()
+        bench.script("move-check.sh")
+    bench.power_off()
+    bench.power_on()
+    bench.script("move-check-boot.sh")
+    bench.power_off()
+
+
+def to_file(model, firmware):
+    """The guest is saved to a file; QEMU and the daemon end; both come back from the file."""
+
+    def scenario(options, place):
+        bench = Bench(options, place, model, firmware, memory=256)
+        bench.power_on()
+        bench.script("move-prepare.sh")
+        saved = os.path.join(place.dir, "saved")
+        bench.machine.qmp.cmd("stop")
+        send(bench.machine, f"exec:cat > {shlex.quote(saved)}")
+        bench.machine.qmp.wait_migration(options.timeout)
+        bench.machine.quit()
+        expect(bench.daemon.process.wait(10), "the TPM daemon did not end with QEMU")
+        variables = bench.machine.variables
+        bench.daemon = bench.add_daemon("restored")
+        bench.daemon.start_for_qemu()
+        bench.machine = bench.add_machine(bench.daemon, "restored", incoming="defer", variables=variables)
+        bench.machine.qmp.cmd("migrate-incoming", uri=f"exec:cat {shlex.quote(saved)}")
+        bench.machine.qmp.wait_migration(options.timeout)
+        bench.machine.qmp.cmd("cont")
+        bench.script("move-check.sh")
+        bench.power_off()
+
+    return scenario
+
+
+def snapshot(options, place):
+    """savevm, then other PCRs, NV and keys, then loadvm: the TPM is as it was, and a power cut leaves it so."""
+    disk = place.file("snapshot.qcow2", 0)
+    bench = Bench(options, place, memory=256, disks=(disk,), disk_format="qcow2")
+    make_qcow2(disk, 64 << 20)
+    bench.power_on()
+    bench.script("move-prepare.sh")
+    monitor(bench, "savevm s1")
+    bench.script("move-change.sh")
+    monitor(bench, "loadvm s1")
+    bench.machine.qmp.cmd("cont")
+    bench.script("move-check.sh")
+    bench.cut_power()
+    bench.power_on()
+    bench.script("move-check-boot.sh")
+    bench.power_off()
+
+
+def monitor(bench, line):
+    """A command of QEMU's human monitor, which answers only to complain."""
+    answer = bench.machine.qmp.cmd("human-monitor-command", command_line=line).strip()
+    if answer:
+        raise SetupError(f"{line}: {answer}")
+
+
+def make_qcow2(path, size):
+    """An empty qcow2 image (version 2, clusters of 64 KiB), in which QEMU can keep snapshots.
+
+    The header, one cluster of the refcount table, one refcount block for the first four clusters, an empty L1 table:
+    QEMU's docs/interop/qcow2.txt.
+    """
+    cluster = 1 << 16
+    entries = -(-size // (cluster * (cluster // 8)))
+    header = b"QFI\xfb" + b"".join(
+        value.to_bytes(length, "big")
+        for value, length in (
+            (2, 4), (0, 8), (0, 4), (16, 4), (size, 8), (0, 4),  # version, backing file, cluster bits, size, encryption
+            (entries, 4), (3 * cluster, 8),  # L1 table
+            (cluster, 8), (1, 4),  # refcount table
+            (0, 4), (0, 8),  # snapshots
+        )
+    )
+    with open(path, "wb") as file:
+        file.write(header.ljust(cluster, b"\0"))
+        file.write((2 * cluster).to_bytes(8, "big").ljust(cluster, b"\0"))
+        file.write((1).to_bytes(2, "big") * 4)
+        file.truncate(4 * cluster)
+
+
+SCENARIOS = {
+    "move-live-seabios": live_move("crb", "seabios", with_key=True),
+    "move-live-tis-ovmf": live_move("tis", "ovmf", back=True),
+    "move-live-crb-ovmf-secboot": live_move("crb", "ovmf-secboot"),
+    "move-failed": failed,
+    "move-shared": shared,
+    "move-file-tis-seabios": to_file("tis", "seabios"),
+    "move-file-crb-ovmf": to_file("crb", "ovmf"),
+    "move-snapshot-seabios": snapshot,
+}
