@@ -53,10 +53,32 @@ def unix_connect(path, timeout=10, alive=None):
     return wait_for(attempt, timeout, f"socket {path}", alive)
 
 
+def interruptible():
+    """Let SIGTERM and SIGHUP end this program as Ctrl-C does: with everything cleaned up."""
+
+    def interrupt(number, _frame):
+        raise KeyboardInterrupt(signal.Signals(number).name)
+
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, interrupt)
+
+
 class Process:
     """A child process whose output goes to a log file."""
 
+    # All that were started, and whether more may be.
+    started, closed = [], False
+
+    @classmethod
+    def end_all(cls):
+        """SIGKILL to every process that was started; no more can be."""
+        cls.closed = True
+        for process in cls.started:
+            process.kill()
+
     def __init__(self, argv, log, cwd=None):
+        if Process.closed:
+            raise SetupError("interrupted")
         self.argv, self.log = argv, log
         if shutil.which(argv[0]) is None:
             raise SetupError(f"program not found: {argv[0]}")
@@ -66,6 +88,9 @@ class Process:
             self.popen = subprocess.Popen(
                 argv, stdin=subprocess.DEVNULL, stdout=file, stderr=subprocess.STDOUT, cwd=cwd
             )
+        Process.started.append(self)
+        if Process.closed:
+            self.kill()
 
     def alive(self):
         """Whether it still runs."""

@@ -58,9 +58,12 @@ class Report:
                     self.failed.append(name)
                     print(f"  {name} ... FAILED {took}\n    " + str(error).replace("\n", "\n    "), flush=True)
 
-        with concurrent.futures.ThreadPoolExecutor(jobs) as pool:
+        pool = concurrent.futures.ThreadPoolExecutor(jobs)
+        try:
             for future in [pool.submit(timed, name, run) for name, run in cases.items()]:
                 future.result()
+        finally:
+            pool.shutdown(wait=False, cancel_futures=True)
 
     def finish(self):
         """Print the counts and leave; the exit status is 1 if a case failed or none ran."""

@@ -18,7 +18,7 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from harness.daemon import VTPMD, Daemon, Workplace
 from harness.machine import Machine
-from harness.process import SetupError, tail
+from harness.process import Process, SetupError, interruptible, tail
 
 SCRIPTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "guest-scripts")
 HANDLE = "0x81010020"
@@ -100,12 +100,12 @@ def pcr7(machine):
 def boot(story, options, place, daemon, number):
     """Start the TPM daemon and the machine and wait for Linux; the machine."""
     daemon.start_for_qemu()
-    machine = Machine(options.guest, place.dir, place.sockets, daemon.ctrl, model=options.model, firmware="ovmf-secboot")
+    machine = Machine(options.guest, place.dir, place.sockets, daemon.ctrl, model=options.model, firmware="ovmf-secboot",
+                      accel=options.accel)
     if os.path.exists(machine.console):
         os.rename(machine.console, f"{machine.console}.{number - 1}")
     machine.start()
-    place.machine = machine
-    story.during(f"Boot {number}: QEMU with UEFI Secure Boot and tpm-{options.model} (software emulation)",
+    story.during(f"Boot {number}: QEMU with UEFI Secure Boot and tpm-{options.model} ({options.accel})",
                  lambda: machine.wait_boot(options.timeout), lambda: boot_stage(machine.console))
     secure = in_guest(machine, "tail -c1 /sys/firmware/efi/efivars/SecureBoot-* | hexdump -e '1/1 \"%d\"'", "Secure Boot")
     story.say(f"  Linux {machine.agent.kernel} is up, Secure Boot is {'on' if secure.strip() == '1' else 'OFF'}")
@@ -162,11 +162,12 @@ def main():
     parser.add_argument("--dir", required=True, help="folder for state, key, logs and console (emptied first)")
     parser.add_argument("--tpm-cmd", default=VTPMD, metavar="TEMPLATE", help="another TPM daemon, for comparison")
     parser.add_argument("--model", choices=["crb", "tis"], default="crb")
+    parser.add_argument("--accel", choices=["tcg", "kvm"], default="tcg", help="QEMU's accelerator")
     parser.add_argument("--timeout", type=float, default=120, help="seconds for one boot")
     options = parser.parse_args()
+    interruptible()
     story = Story()
     place = Workplace(options.dir)
-    place.machine = None
     daemon = Daemon(options.tpm_cmd, place.dir, place.sockets)
     try:
         first, second = run(story, options, place, daemon)
@@ -175,10 +176,12 @@ def main():
         print(f"--- the TPM daemon's last words\n{tail(daemon.log + '.out')}\n{tail(daemon.log)}", file=sys.stderr)
         print(f"Everything is kept in {os.path.relpath(place.dir)}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        print(f"\nInterrupted. QEMU and the TPM daemon are ended, everything is kept in {os.path.relpath(place.dir)}",
+              file=sys.stderr)
+        return 130
     finally:
-        if place.machine:
-            place.machine.kill()
-        daemon.stop()
+        Process.end_all()
         place.close(keep=True)
     show = os.path.relpath
     state = ", ".join(f"{name} ({len(data)} bytes)" for name, data in files(daemon.state))

@@ -15,7 +15,7 @@ sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..")]
 from harness.daemon import VTPMD, Workplace
-from harness.process import SetupError, repository, tail
+from harness.process import Process, SetupError, interruptible, repository, tail
 from harness.report import CaseFailed, Report
 from scenarios import QUICK, SCENARIOS
 
@@ -64,7 +64,12 @@ def main():
         print("\n".join(chosen))
         return
     report = Report()
-    report.cases({name: lambda name=name: run(options, name) for name in chosen}, options.jobs)
+    interruptible()
+    try:
+        report.cases({name: lambda name=name: run(options, name) for name in chosen}, options.jobs)
+    except KeyboardInterrupt:
+        Process.end_all()
+        sys.exit("interrupted; all guests and TPM daemons are ended")
     report.finish()
 
 

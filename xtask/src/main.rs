@@ -16,7 +16,7 @@ type Failure = String;
 const HELP: &str = "\
 Usage: cargo xtask COMMAND
 
-  demo [--model crb|tis] [--tpm-cmd TEMPLATE]
+  demo [--model crb|tis] [--accel tcg|kvm] [--timeout SECONDS] [--tpm-cmd TEMPLATE]
                     boot a real Linux guest on a TPM with encrypted state, seal a secret to PCR 7,
                     cut the power, boot again, unseal; everything is left in target/demo
   test [--quick] [--list] [STAGE...]

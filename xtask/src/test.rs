@@ -52,7 +52,20 @@ const STAGES: &[Stage] = &[
         by_default: true,
         run: clients,
     },
-    Stage { name: "guest", about: "Linux guests under QEMU on vtpmd", quick: false, by_default: false, run: guest },
+    Stage {
+        name: "guest",
+        about: "Linux guests under QEMU on vtpmd: boots, disk encryption, sleep, migration, power cuts",
+        quick: false,
+        by_default: true,
+        run: guest,
+    },
+    Stage {
+        name: "guest-long",
+        about: "the guest scenarios that guest leaves out",
+        quick: false,
+        by_default: false,
+        run: guest_long,
+    },
 ];
 
 /// Packages of the engine, which must build without std.
@@ -147,10 +160,19 @@ fn clients() -> Result<(), Failure> {
 }
 
 fn guest() -> Result<(), Failure> {
+    scenarios("--quick")
+}
+
+fn guest_long() -> Result<(), Failure> {
+    scenarios("--long")
+}
+
+/// Scenarios of `tests/vm/run.py`.
+fn scenarios(which: &str) -> Result<(), Failure> {
     packages::ensure(&[GUEST])?;
     demo::guest()?;
     let mut run = with_vtpmd(command("python3", &["tests/vm/run.py"]))?;
-    run.arg("--guest").arg(target().join("guest")).arg("--dir").arg(target().join("vm"));
+    run.arg("--guest").arg(target().join("guest")).arg("--dir").arg(target().join("vm")).arg(which);
     must(run)
 }
 
