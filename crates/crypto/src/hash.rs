@@ -163,19 +163,28 @@ fn to_crate<S: SerializableState>(alg: HashAlg, state: &[u8]) -> Option<S> {
     made
 }
 
-/// A running HMAC (FIPS 198-1). The key is kept only as the two hashes that have taken its padded block.
-#[derive(Clone, Debug)]
+/// A running HMAC (FIPS 198-1). The key is kept only as the block that the outer hash takes first.
+#[derive(Clone)]
 pub struct HmacState {
     inner: Hasher,
-    outer: Hasher,
+    outer: Zeroizing<[u8; MAX_BLOCK]>,
 }
 
 impl ZeroizeOnDrop for HmacState {}
 
+impl fmt::Debug for HmacState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "HmacState({:?})", self.alg())
+    }
+}
+
+/// The largest block of a hash.
+const MAX_BLOCK: usize = 128;
+
 impl HmacState {
     /// An HMAC of nothing yet under `key` of any length.
     pub fn new(alg: HashAlg, key: &[u8]) -> Self {
-        let mut padded = Zeroizing::new([0u8; 128]);
+        let mut padded = Zeroizing::new([0u8; MAX_BLOCK]);
         let mut hashed = None;
         if key.len() > alg.block() {
             let mut hash = Hasher::new(alg);
@@ -188,13 +197,10 @@ impl HmacState {
         if let Some(hashed) = &mut hashed {
             hashed.zeroize();
         }
-        let keyed = |pad: u8| {
-            let block = Zeroizing::new(padded.map(|byte| byte ^ pad));
-            let mut hash = Hasher::new(alg);
-            hash.update(block.get(..alg.block()).unwrap_or_default());
-            hash
-        };
-        Self { inner: keyed(0x36), outer: keyed(0x5c) }
+        let mut inner = Hasher::new(alg);
+        let block = Zeroizing::new(padded.map(|byte| byte ^ 0x36));
+        inner.update(block.get(..alg.block()).unwrap_or_default());
+        Self { inner, outer: Zeroizing::new(padded.map(|byte| byte ^ 0x5c)) }
     }
 
     /// Its hash algorithm.
@@ -209,23 +215,46 @@ impl HmacState {
 
     /// The code of everything added.
     pub fn finish(self) -> Digest {
-        let Self { inner, mut outer } = self;
-        outer.update(&inner.finish());
+        let mut outer = Hasher::new(self.alg());
+        outer.update(self.outer_block());
+        outer.update(&self.inner.finish());
         outer.finish()
     }
 
-    /// The state between two updates: the exported outer hash (its length is fixed: exactly one block was added),
-    /// then the exported inner one. As secret as the key.
+    /// The inner hash: it has taken the key's block for it, and all data so far.
+    pub const fn inner(&self) -> &Hasher {
+        &self.inner
+    }
+
+    /// The key's block for the outer hash. As secret as the key.
+    pub fn outer_block(&self) -> &[u8] {
+        self.outer.get(..self.alg().block()).unwrap_or_default()
+    }
+
+    /// Continues from an inner hash and the key's block for the outer one; `None` if the block has another size.
+    pub fn from_parts(inner: Hasher, outer_block: &[u8]) -> Option<Self> {
+        let mut outer = Zeroizing::new([0; MAX_BLOCK]);
+        if outer_block.len() != inner.alg().block() {
+            return None;
+        }
+        outer.get_mut(..outer_block.len())?.copy_from_slice(outer_block);
+        Some(Self { inner, outer })
+    }
+
+    /// The state between two updates: the key's block for the outer hash, then the exported inner hash. As secret as
+    /// the key.
     pub fn export(&self) -> Zeroizing<Vec<u8>> {
-        let mut out = self.outer.export();
-        out.extend(self.inner.export().iter());
+        let inner = self.inner.export();
+        let mut out = Zeroizing::new(Vec::with_capacity(MAX_BLOCK.saturating_add(inner.len())));
+        out.extend_from_slice(self.outer_block());
+        out.extend_from_slice(&inner);
         out
     }
 
     /// Continues an exported state; `None` if `state` is not one of `alg`.
     pub fn import(alg: HashAlg, state: &[u8]) -> Option<Self> {
-        let (outer, inner) = state.split_at_checked(layout(alg).words.checked_add(8)?)?;
-        Some(Self { outer: Hasher::import(alg, outer)?, inner: Hasher::import(alg, inner)? })
+        let (outer, inner) = state.split_at_checked(alg.block())?;
+        Self::from_parts(Hasher::import(alg, inner)?, outer)
     }
 }
 

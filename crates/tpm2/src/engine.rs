@@ -4,16 +4,12 @@ use crate::dispatch;
 use crate::hierarchy::NEWEST_SEED_COMPAT;
 use crate::session::CommandSessions;
 use crate::state::{
-    ClearData, Hierarchy, OrderlyState, Pcrs, Permanent, ResetData, Seed, State, Volatile, decode_permanent,
+    ClearData, Pcrs, Permanent, ResetData, Seed, State, Volatile, decode_permanent,
     decode_volatile, encode_permanent, encode_volatile,
 };
 use crate::structures::{Buffer, HashAlg, MAX_COMMAND_SIZE, PRIMARY_SEED, Secret};
 use crate::tpm::Tpm;
-use alloc::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-    vec::Vec,
-};
+use alloc::{collections::BTreeSet, sync::Arc, vec::Vec};
 use sealwright_core::{Engine, Fault, Platform, PlatformFault, StateFault};
 use sealwright_crypto::{Crypto, Random, drbg::Drbg};
 use zeroize::Zeroizing;
@@ -51,43 +47,20 @@ impl Tpm2 {
         let mut seed = || Seed { bytes: secret(), compat: NEWEST_SEED_COMPAT };
         let (ep_seed, sp_seed, pp_seed) = (seed(), seed(), seed());
         let permanent = Permanent {
-            disable_clear: false,
-            owner: Hierarchy::default(),
-            endorsement: Hierarchy::default(),
-            lockout: Hierarchy::default(),
             ep_seed,
             sp_seed,
             pp_seed,
             ph_proof: secret(),
             sh_proof: secret(),
             eh_proof: secret(),
-            total_reset_count: 0,
-            reset_count: 0,
-            pcr_policy_alg: None,
-            pcr_policy: Buffer::EMPTY,
-            pcr_allocated: crate::pcr::all_banks(),
-            pcr_next: None,
             pp_commands: BTreeSet::from([crate::commands::PP_COMMANDS]),
-            failed_tries: 0,
             max_tries: MAX_TRIES,
             recovery_time: RECOVERY,
             lockout_recovery: RECOVERY,
-            lockout_auth_enabled: true,
-            orderly_state: OrderlyState::Clear,
             audit_commands: BTreeSet::from([crate::commands::SET_COMMAND_CODE_AUDIT_STATUS]),
             audit_hash: Some(HashAlg::Sha512),
-            audit_counter: 0,
-            algorithm_set: 0,
             firmware_version: FIRMWARE,
-            time_epoch: 0,
-            clock: 0,
-            clock_safe: true,
-            self_heal_timer: 0,
-            lockout_timer: 0,
-            nv: BTreeMap::new(),
-            nv_max_counter: 0,
-            persistent: BTreeMap::new(),
-            saved: None,
+            ..Permanent::empty()
         };
         let tpm = Self::off(crypto, permanent, drbg);
         platform.commit(&encode_permanent(&tpm.state))?;
@@ -96,7 +69,12 @@ impl Tpm2 {
 
     /// The TPM of a permanent state. Call [`Engine::power_on`] or [`Engine::resume`] next.
     pub fn restore(crypto: &'static Crypto, permanent: &[u8]) -> Result<Self, StateFault> {
-        Ok(Self::off(crypto, decode_permanent(permanent)?, Drbg::instantiate(&[])))
+        Ok(Self::of_permanent(crypto, decode_permanent(permanent)?))
+    }
+
+    /// The TPM of this state, not powered.
+    pub(crate) fn of_permanent(crypto: &'static Crypto, permanent: Permanent) -> Self {
+        Self::off(crypto, permanent, Drbg::instantiate(&[]))
     }
 
     /// A TPM that is not powered.
@@ -112,7 +90,7 @@ impl Tpm2 {
         Self { crypto, state }
     }
 
-    fn tpm<'a>(&'a mut self, platform: &'a mut dyn Platform, locality: u8) -> Tpm<'a> {
+    pub(crate) fn tpm<'a>(&'a mut self, platform: &'a mut dyn Platform, locality: u8) -> Tpm<'a> {
         Tpm { crypto: self.crypto, platform, state: &mut self.state, locality, command: CommandSessions::default() }
     }
 }

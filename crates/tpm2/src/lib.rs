@@ -27,6 +27,7 @@ mod drtm;
 mod engine;
 mod entity;
 mod hierarchy;
+pub mod libtpms;
 mod lockout;
 mod nv;
 mod object;

@@ -4,23 +4,29 @@ use crate::state::OrderlyState;
 use crate::structures::rh;
 use crate::tpm::Tpm;
 
+/// Milliseconds from a timer's start to `time`. A start before this run of the clock is a negative number.
+const fn elapsed(time: u64, start: u64) -> u64 {
+    let elapsed = time.wrapping_sub(start).cast_signed();
+    if elapsed < 0 { 0 } else { elapsed.cast_unsigned() }
+}
+
 impl Tpm<'_> {
     /// Forgets failed tries that are old enough, and enables lockoutAuth again after its recovery time.
     pub(crate) fn lockout_self_heal(&mut self) {
         let time = self.state.volatile.time;
         let p = &self.state.permanent;
-        let since = time.saturating_sub(p.self_heal_timer) / 1000;
+        let since = elapsed(time, p.self_heal_timer) / 1000;
         let healed = if p.recovery_time == 0 { 0 } else { since / u64::from(p.recovery_time) };
         if p.failed_tries != 0 && healed != 0 {
             let step = healed.saturating_mul(u64::from(p.recovery_time)).saturating_mul(1000);
             let failed = u64::from(p.failed_tries).saturating_sub(healed);
             let p = self.permanent_mut();
             p.failed_tries = u32::try_from(failed).unwrap_or(0);
-            p.self_heal_timer = p.self_heal_timer.saturating_add(step);
+            p.self_heal_timer = p.self_heal_timer.wrapping_add(step);
         }
         let p = &self.state.permanent;
         if !p.lockout_auth_enabled && p.lockout_recovery != 0 {
-            let since = time.saturating_sub(p.lockout_timer) / 1000;
+            let since = elapsed(time, p.lockout_timer) / 1000;
             if since >= u64::from(p.lockout_recovery) {
                 self.permanent_mut().lockout_auth_enabled = true;
             }
@@ -48,9 +54,12 @@ impl Tpm<'_> {
     /// Forgets the past of the protection: Startup after a reset, Clear.
     pub(crate) fn lockout_startup(&mut self, reset: bool, previous: OrderlyState) {
         let p = self.permanent_mut();
-        // Time starts at zero with each reset of the clock, and so do the timers.
-        p.self_heal_timer = 0;
-        p.lockout_timer = 0;
+        // Time starts at zero with each reset of the clock, and so do the timers. After an orderly shutdown they keep
+        // what they had gathered until then.
+        let lost = matches!(previous, OrderlyState::None | OrderlyState::DaUsed);
+        for timer in [&mut p.self_heal_timer, &mut p.lockout_timer] {
+            *timer = if lost { 0 } else { timer.wrapping_sub(p.shutdown_time) };
+        }
         if !p.lockout_auth_enabled && p.lockout_recovery == 0 && reset {
             p.lockout_auth_enabled = true;
         }

@@ -14,7 +14,7 @@ use sealwright_crypto::{
 use zeroize::Zeroizing;
 
 const OBJECT_VERSION: u8 = 1;
-const SEQUENCE_VERSION: u8 = 1;
+const SEQUENCE_VERSION: u8 = 2;
 
 /// More than any encoding takes: public and sensitive area, two Names, four CRT values.
 const ROOM: usize = Public::MAX_SIZE + Sensitive::MAX_SIZE + 2 * 68 + 4 * (2 + MAX_RSA / 2) + 32;
@@ -371,6 +371,6 @@ mod tests {
         assert_eq!(Sequence::decode(&hmac.encode()).unwrap().encode(), hmac.encode());
         let event = Sequence { auth: auth(), kind: SequenceKind::Event { hashers: HashAlg::ALL.map(Hasher::new) } };
         assert_eq!(Sequence::decode(&event.encode()).unwrap().encode(), event.encode());
-        assert!(Sequence::decode(&[1, 0, 0, 4]).is_none());
+        assert!(Sequence::decode(&[2, 0, 0, 4]).is_none());
     }
 }

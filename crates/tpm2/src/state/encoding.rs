@@ -2,6 +2,7 @@
 
 use super::record::{Fields, Kind, Out, whole};
 use super::{Hierarchy, OrderlyState, Permanent, SavedState, Seed, State};
+use crate::libtpms::Profile;
 use crate::nv::NvIndex;
 use crate::object::Object;
 use crate::structures::{Auth, Digest, HashAlg, NvPublic, PcrSelections};
@@ -69,6 +70,10 @@ pub(crate) fn encode_permanent(state: &State) -> Zeroizing<Vec<u8>> {
         part.bytes(3, &super::running::encode_pcrs(&saved.pcrs));
         out.bytes(37, &part.finish());
     }
+    if let Some(text) = p.profile.text() {
+        out.bytes(38, text.as_bytes());
+    }
+    out.field(39, &p.shutdown_time);
     out.finish()
 }
 
@@ -86,6 +91,10 @@ pub(crate) fn decode_permanent(bytes: &[u8]) -> Result<Permanent, StateFault> {
         let object = Object::decode(part.bytes(2)?).ok_or(StateFault::Format)?;
         persistent.insert(part.get(1)?, Arc::new(object));
     }
+    let profile = match f.all(38).next() {
+        Some(text) => core::str::from_utf8(text).ok().and_then(Profile::of_text).ok_or(StateFault::Format)?,
+        None => Profile::default(),
+    };
     let mut saved = None;
     if let Some(field) = f.all(37).next() {
         let part = Fields::part(field)?;
@@ -124,11 +133,13 @@ pub(crate) fn decode_permanent(bytes: &[u8]) -> Result<Permanent, StateFault> {
         audit_counter: f.get(26)?,
         algorithm_set: f.get(27)?,
         firmware_version: f.get(28)?,
+        profile,
         time_epoch: f.get(29)?,
         clock: f.get(30)?,
         clock_safe: f.get(31)?,
         self_heal_timer: f.get(32)?,
         lockout_timer: f.get(33)?,
+        shutdown_time: f.get_or(39, 0)?,
         nv_max_counter: f.get_or(34, 0)?,
         nv,
         persistent,

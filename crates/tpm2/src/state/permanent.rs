@@ -89,6 +89,8 @@ pub(crate) struct Permanent {
     pub(crate) audit_counter: u64,
     pub(crate) algorithm_set: u32,
     pub(crate) firmware_version: [u32; 2],
+    /// The profile of libtpms, if the TPM came from there.
+    pub(crate) profile: crate::libtpms::Profile,
     /// Changes at each start of the time counter, so that timeouts of another epoch are known.
     pub(crate) time_epoch: u32,
     /// Clock in milliseconds at the last commit of it.
@@ -97,9 +99,58 @@ pub(crate) struct Permanent {
     /// Time in milliseconds (of the clock's time base) at which the last failed try was healed.
     pub(crate) self_heal_timer: u64,
     pub(crate) lockout_timer: u64,
+    /// Time in milliseconds at the last orderly shutdown: the timers go on from there.
+    pub(crate) shutdown_time: u64,
     pub(crate) nv: BTreeMap<u32, Arc<NvIndex>>,
     /// Highest value of any counter Index, also of undefined ones.
     pub(crate) nv_max_counter: u64,
     pub(crate) persistent: BTreeMap<u32, Arc<Object>>,
     pub(crate) saved: Option<Arc<SavedState>>,
+}
+
+impl Permanent {
+    /// The state of a TPM that has no secrets yet, and no memory of anything.
+    pub(crate) fn empty() -> Self {
+        Self {
+            disable_clear: false,
+            owner: Hierarchy::default(),
+            endorsement: Hierarchy::default(),
+            lockout: Hierarchy::default(),
+            ep_seed: Seed::default(),
+            sp_seed: Seed::default(),
+            pp_seed: Seed::default(),
+            ph_proof: Secret::default(),
+            sh_proof: Secret::default(),
+            eh_proof: Secret::default(),
+            total_reset_count: 0,
+            reset_count: 0,
+            pcr_policy_alg: None,
+            pcr_policy: Digest::EMPTY,
+            pcr_allocated: crate::pcr::all_banks(),
+            pcr_next: None,
+            pp_commands: BTreeSet::new(),
+            failed_tries: 0,
+            max_tries: 0,
+            recovery_time: 0,
+            lockout_recovery: 0,
+            lockout_auth_enabled: true,
+            orderly_state: OrderlyState::Clear,
+            audit_commands: BTreeSet::new(),
+            audit_hash: None,
+            audit_counter: 0,
+            algorithm_set: 0,
+            firmware_version: [0; 2],
+            profile: crate::libtpms::Profile::default(),
+            time_epoch: 0,
+            clock: 0,
+            clock_safe: true,
+            self_heal_timer: 0,
+            lockout_timer: 0,
+            shutdown_time: 0,
+            nv: BTreeMap::new(),
+            nv_max_counter: 0,
+            persistent: BTreeMap::new(),
+            saved: None,
+        }
+    }
 }

@@ -1,12 +1,10 @@
 //! `TPM2_ContextLoad` (Part 3, 28.3).
 
 use super::protect;
-use crate::object::{Object, Sequence, Slot};
-use crate::session::Session;
+use crate::libtpms::context as contents;
 use crate::structures::{AnyHandle, Context, HandleKind, kind};
 use crate::table::Execute;
 use crate::tpm::Tpm;
-use alloc::sync::Arc;
 use sealwright_core::Fault;
 use sealwright_derive::{Command, Response};
 
@@ -41,14 +39,10 @@ impl Execute for ContextLoad {
             if !tpm.hierarchy_enabled(context.hierarchy.0) {
                 return Err(Fault::HIERARCHY.at_parameter(1));
             }
-            let slot = if handle == SEQUENCE {
-                Slot::Sequence(Arc::new(Sequence::decode(&plain).ok_or(refused)?))
-            } else {
-                Slot::Object(Arc::new(Object::decode(&plain).ok_or(refused)?))
-            };
+            let slot = contents::slot_of(tpm.crypto, &plain, handle == SEQUENCE).ok_or(refused)?;
             return Ok(ContextLoadResponse { loaded_handle: AnyHandle(tpm.insert_slot(slot)?) });
         }
-        let session = Session::decode(&plain).ok_or(refused)?;
+        let session = contents::session_of(&plain).ok_or(refused)?;
         if !tpm.session_sequence_is_valid(handle, context.sequence) {
             return Err(Fault::HANDLE.at_parameter(1));
         }

@@ -1,6 +1,7 @@
 //! `TPM2_ContextSave` (Part 3, 28.2).
 
 use super::protect;
+use crate::libtpms::context as contents;
 use crate::object::Slot;
 use crate::structures::{Context, DhContext, DhSaved, HandleKind, RhHierarchy, kind, rh};
 use crate::table::Execute;
@@ -33,19 +34,19 @@ impl Execute for ContextSave {
     fn execute(self, tpm: &mut Tpm<'_>) -> Result<ContextSaveResponse, Fault> {
         let handle = self.save_handle.0;
         let (sequence, saved_handle, hierarchy, plain) = if kind(handle) == HandleKind::Transient {
-            let (saved_handle, hierarchy, plain) = match tpm.slot(handle).ok_or(Fault::HANDLE)? {
-                Slot::Object(object) => {
-                    let saved_handle = if object.st_clear { protect::ST_CLEAR } else { OBJECT };
-                    (saved_handle, object.hierarchy, object.encode())
-                }
-                Slot::Sequence(sequence) => (SEQUENCE, rh::NULL, sequence.encode()),
+            let slot = tpm.slot(handle).ok_or(Fault::HANDLE)?;
+            let plain = contents::slot_bytes(&tpm.state.permanent.profile, slot);
+            let (saved_handle, hierarchy) = match slot {
+                Slot::Object(object) if object.st_clear => (protect::ST_CLEAR, object.hierarchy),
+                Slot::Object(object) => (OBJECT, object.hierarchy),
+                Slot::Sequence(_) => (SEQUENCE, rh::NULL),
             };
             let counter = &mut tpm.reset_mut().object_context_id;
             *counter = counter.checked_add(1).ok_or(Fault::TOO_MANY_CONTEXTS)?;
             (*counter, saved_handle, hierarchy, plain)
         } else {
             let (session, sequence) = tpm.unload_session(handle)?;
-            (sequence, handle, rh::NULL, session.encode())
+            (sequence, handle, rh::NULL, contents::session_bytes(&session))
         };
         let mut context = Context {
             sequence,

@@ -20,7 +20,8 @@ pub(super) const ST_CLEAR: u32 = 0x8000_0002;
 /// Encrypts or decrypts in place.
 fn crypt(tpm: &Tpm<'_>, context: &Context, encrypt: bool, data: &mut [u8]) -> Result<(), Fault> {
     let proof = tpm.proof(context.hierarchy.0);
-    let (sequence, handle) = (context.sequence.to_be_bytes(), context.saved_handle.0.to_be_bytes());
+    // As libtpms on a little-endian host has them in memory, so that contexts can be loaded after a migration.
+    let (sequence, handle) = (context.sequence.to_le_bytes(), context.saved_handle.0.to_le_bytes());
     let made = kdfa(tpm.crypto, CONTEXT_HASH, proof, b"CONTEXT", &sequence, &handle, KEY_AND_IV_BITS);
     let (key, iv) = made.split_at_checked(KEY).ok_or(Fault::FAILURE)?;
     cfb(tpm.crypto, BlockCipher::Aes, encrypt, key, iv, data).map_err(fault_of)
@@ -38,7 +39,7 @@ fn integrity(tpm: &Tpm<'_>, context: &Context, encrypted: &[u8]) -> sealwright_c
 /// Fills in the blob: integrity value, then the encrypted sequence number and plain text.
 pub(super) fn seal(tpm: &Tpm<'_>, context: &mut Context, plain: &[u8]) -> Result<(), Fault> {
     let mut data = Zeroizing::new(Vec::with_capacity(plain.len().saturating_add(8)));
-    data.extend_from_slice(&context.sequence.to_be_bytes());
+    data.extend_from_slice(&context.sequence.to_le_bytes());
     data.extend_from_slice(plain);
     crypt(tpm, context, true, &mut data)?;
     let mac: Buffer<64> = Buffer::from_slice(&integrity(tpm, context, &data))?;
@@ -63,7 +64,7 @@ pub(super) fn open(tpm: &Tpm<'_>, context: &Context) -> Result<Zeroizing<Vec<u8>
     let mut data = Zeroizing::new(blob.rest().to_vec());
     crypt(tpm, context, false, &mut data)?;
     let mut plain = Reader::new(&data);
-    if u64::read(&mut plain)? != context.sequence {
+    if u64::from_le_bytes(plain.array()?) != context.sequence {
         return Err(Fault::INTEGRITY.at_parameter(1));
     }
     Ok(Zeroizing::new(plain.rest().to_vec()))

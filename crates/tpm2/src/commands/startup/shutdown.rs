@@ -23,7 +23,7 @@ impl Execute for Shutdown {
             return Err(Fault::TYPE.at_parameter(1));
         }
         tpm.nv_flush_orderly();
-        let clock = tpm.state.volatile.clock;
+        let (clock, time) = (tpm.state.volatile.clock, tpm.state.volatile.time);
         let saved = SavedState {
             reset: (*tpm.state.reset).clone(),
             clear: (*tpm.state.clear).clone(),
@@ -35,6 +35,7 @@ impl Execute for Shutdown {
         };
         let permanent = tpm.permanent_mut();
         permanent.clock = clock;
+        permanent.shutdown_time = time;
         match self.shutdown_type {
             Su::State => {
                 permanent.saved = Some(Arc::new(saved));

@@ -1,0 +1,101 @@
+//! Writing what libtpms reads.
+
+use super::{ExportFault, source::Kind};
+use alloc::{vec, vec::Vec};
+use sealwright_core::{Wire, Writer};
+use zeroize::Zeroizing;
+
+/// Collects a state. It is secret, so it is wiped when dropped, and growing leaves no copies behind.
+pub(super) struct Sink {
+    bytes: Zeroizing<Vec<u8>>,
+    failed: bool,
+}
+
+impl Sink {
+    pub(super) fn new() -> Self {
+        Self { bytes: Zeroizing::new(Vec::with_capacity(16 * 1024)), failed: false }
+    }
+
+    /// Appends bytes.
+    pub(super) fn bytes(&mut self, bytes: &[u8]) {
+        let needed = self.bytes.len().saturating_add(bytes.len());
+        if needed > self.bytes.capacity() {
+            let mut larger = Zeroizing::new(Vec::with_capacity(needed.saturating_mul(2)));
+            larger.extend_from_slice(&self.bytes);
+            self.bytes = larger;
+        }
+        self.bytes.extend_from_slice(bytes);
+    }
+
+    /// Appends a field in the TPM's wire format.
+    pub(super) fn put<T: Wire>(&mut self, value: &T) {
+        let mut room = Zeroizing::new(vec![0; T::MAX_SIZE]);
+        let mut w = Writer::new(&mut room);
+        if value.write(&mut w).is_err() {
+            self.failed = true;
+        }
+        let len = w.len();
+        self.bytes(room.get(..len).unwrap_or_default());
+    }
+
+    /// Appends a boolean.
+    pub(super) fn flag(&mut self, value: bool) {
+        self.put(&u8::from(value));
+    }
+
+    /// Appends the number of the bytes, then the bytes.
+    pub(super) fn array(&mut self, bytes: &[u8]) {
+        self.count(bytes.len());
+        self.bytes(bytes);
+    }
+
+    /// Appends a number of elements.
+    pub(super) fn count(&mut self, count: usize) {
+        match u16::try_from(count) {
+            Ok(count) => self.put(&count),
+            Err(_) => self.failed = true,
+        }
+    }
+
+    /// Appends the header of a structure.
+    pub(super) fn header(&mut self, kind: Kind, version: u16, minimum: u16) {
+        self.put(&version);
+        self.put(&kind.magic);
+        self.put(&minimum);
+    }
+
+    /// Appends a block with what `content` appends.
+    pub(super) fn block(&mut self, content: impl FnOnce(&mut Self)) {
+        self.flag(true);
+        let at = self.bytes.len();
+        self.put(&0u16);
+        let start = self.bytes.len();
+        content(self);
+        let len = u16::try_from(self.bytes.len().saturating_sub(start));
+        match (len, self.bytes.get_mut(at..start)) {
+            (Ok(len), Some(place)) => place.copy_from_slice(&len.to_be_bytes()),
+            _ => self.failed = true,
+        }
+    }
+
+    /// Appends a block that is absent.
+    pub(super) fn no_block(&mut self) {
+        self.flag(false);
+        self.put(&0u16);
+    }
+
+    /// Appends the block for what later versions add.
+    pub(super) fn future(&mut self) {
+        self.block(|_| {});
+    }
+
+    /// What was collected so far.
+    pub(super) fn written(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// Everything collected.
+    pub(super) fn finish(self) -> Result<Zeroizing<Vec<u8>>, ExportFault> {
+        if self.failed { Err(ExportFault::Room) } else { Ok(self.bytes) }
+    }
+}

@@ -1,0 +1,195 @@
+//! States that libtpms wrote, taken over and given back. The files are those of swtpm's own tests (see
+//! `vectors/swtpm/README.md`).
+
+use sealwright_core::{Engine, Platform, PlatformFault};
+use sealwright_crypto::RUST;
+use sealwright_tpm2::Tpm2;
+use sealwright_tpm2::libtpms::ImportFault;
+use std::path::PathBuf;
+
+/// A host whose entropy is a counter and whose store keeps nothing.
+#[derive(Default)]
+struct Host(u8, u64);
+
+impl Platform for Host {
+    fn entropy(&mut self, out: &mut [u8]) -> Result<(), PlatformFault> {
+        for byte in out {
+            self.0 = self.0.wrapping_add(1);
+            *byte = self.0;
+        }
+        Ok(())
+    }
+    fn now(&mut self) -> u64 {
+        self.1
+    }
+    fn commit(&mut self, _: &[u8]) -> Result<(), PlatformFault> {
+        Ok(())
+    }
+}
+
+const STATES: [&str; 8] = ["1", "3", "3b", "3c", "3d", "4", "6", "7"];
+
+/// The blob in a file of swtpm's: after its header and the head of its only part.
+fn vector(name: &str) -> Vec<u8> {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/vectors/swtpm").join(name);
+    std::fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display())).split_off(16)
+}
+
+fn permanent(state: &str) -> Vec<u8> {
+    vector(&format!("state{state}.permall"))
+}
+
+fn run(tpm: &mut Tpm2, host: &mut Host, command: &[u8]) -> Vec<u8> {
+    let mut response = vec![0; 4096];
+    let len = tpm.execute(host, 0, command, &mut response);
+    response.truncate(len);
+    response
+}
+
+#[test]
+fn every_state_comes_and_goes_unchanged() {
+    for state in STATES {
+        let bytes = permanent(state);
+        let tpm = Tpm2::from_libtpms_permanent(&RUST, &bytes).unwrap_or_else(|e| panic!("state {state}: {e}"));
+        let out = tpm.to_libtpms_permanent().unwrap();
+        let again = Tpm2::from_libtpms_permanent(&RUST, &out).unwrap();
+        assert_eq!(*again.to_libtpms_permanent().unwrap(), *out, "state {state}");
+        assert_eq!(again.save_permanent(), tpm.save_permanent(), "state {state}");
+        // Through our own format too.
+        let own = Tpm2::restore(&RUST, &tpm.save_permanent()).unwrap();
+        assert_eq!(*own.to_libtpms_permanent().unwrap(), *out, "state {state}");
+    }
+}
+
+#[test]
+fn a_state_starts() {
+    for state in STATES {
+        let mut host = Host::default();
+        let mut tpm = Tpm2::from_libtpms_permanent(&RUST, &permanent(state)).unwrap();
+        tpm.power_on(&mut host);
+        let response = run(&mut tpm, &mut host, &[0x80, 1, 0, 0, 0, 12, 0, 0, 1, 0x44, 0, 0]);
+        assert_eq!(response[6..10], [0; 4], "Startup of state {state}");
+    }
+}
+
+#[test]
+fn a_cut_state_is_refused_and_says_where() {
+    let bytes = permanent("3b");
+    for len in 0..bytes.len() {
+        assert!(Tpm2::from_libtpms_permanent(&RUST, &bytes[..len]).is_err(), "{len} bytes");
+    }
+    assert_eq!(
+        Tpm2::from_libtpms_permanent(&RUST, &bytes[..3]).unwrap_err(),
+        ImportFault::Truncated { part: "PERSISTENT_ALL" }
+    );
+    let mut long = bytes;
+    long.push(0);
+    assert!(Tpm2::from_libtpms_permanent(&RUST, &long).is_err());
+}
+
+const RUNNING: [&str; 5] = ["1", "3b", "3c", "3d", "4"];
+
+fn resumed(state: &str) -> (Tpm2, Host) {
+    let mut host = Host::default();
+    let mut tpm = Tpm2::from_libtpms_permanent(&RUST, &permanent(state)).unwrap();
+    let volatile = vector(&format!("state{state}.volatilestate"));
+    tpm.resume_libtpms_volatile(&mut host, &volatile, None).unwrap_or_else(|e| panic!("state {state}: {e}"));
+    (tpm, host)
+}
+
+#[test]
+fn a_running_tpm_goes_on() {
+    for state in RUNNING {
+        let (mut tpm, mut host) = resumed(state);
+        let out = tpm.to_libtpms_volatile(&mut host, 1_000_000).unwrap_or_else(|e| panic!("state {state}: {e}"));
+        let mut again = Tpm2::from_libtpms_permanent(&RUST, &tpm.to_libtpms_permanent().unwrap()).unwrap();
+        again.resume_libtpms_volatile(&mut host, &out, Some(1_000_000)).unwrap();
+        // The random number generator is another on purpose; everything else is the same.
+        let same = |tpm: &mut Tpm2, host: &mut Host| {
+            let bytes = tpm.to_libtpms_volatile(host, 0).unwrap();
+            let drbg = bytes.windows(6).position(|w| w == [0, 2, 0x6F, 0xE8, 0x3E, 0xA1]).unwrap();
+            let mut bytes = bytes[..bytes.len() - 20].to_vec();
+            bytes[drbg..drbg + 100].fill(0);
+            bytes
+        };
+        assert_eq!(same(&mut tpm, &mut host), same(&mut again, &mut host), "state {state}");
+        assert_eq!(tpm.save_permanent(), again.save_permanent(), "state {state}");
+    }
+}
+
+#[test]
+fn a_volatile_state_of_another_tpm_is_refused() {
+    let mut host = Host::default();
+    let mut tpm = Tpm2::from_libtpms_permanent(&RUST, &permanent("3c")).unwrap();
+    let before = tpm.save_permanent();
+    let other = vector("state3b.volatilestate");
+    assert_eq!(tpm.resume_libtpms_volatile(&mut host, &other, None), Err(ImportFault::Mismatch));
+    let mut damaged = vector("state3c.volatilestate");
+    damaged[100] ^= 1;
+    assert_eq!(tpm.resume_libtpms_volatile(&mut host, &damaged, None), Err(ImportFault::Digest));
+    assert!(matches!(
+        tpm.resume_libtpms_volatile(&mut host, &permanent("3c"), None),
+        Err(ImportFault::Magic { found: 0xAB36_4723, .. })
+    ));
+    assert_eq!(tpm.save_permanent(), before);
+}
+
+/// A small generator, so that a failure can be repeated.
+fn random(state: &mut u64) -> u64 {
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    *state
+}
+
+fn mutated(bytes: &[u8], seed: &mut u64) -> Vec<u8> {
+    let mut bytes = bytes.to_vec();
+    for _ in 0..1 + random(seed) % 3 {
+        let at = random(seed) as usize % bytes.len();
+        match random(seed) % 5 {
+            0 => bytes[at] ^= 1 << (random(seed) % 8),
+            1 => bytes[at] = 0xFF,
+            2 => bytes[at] = 0,
+            3 => drop(bytes.splice(at..at, [random(seed) as u8])),
+            _ => drop(bytes.remove(at)),
+        }
+    }
+    bytes
+}
+
+#[test]
+fn damaged_states_are_refused_or_usable() {
+    let mut seed = 1;
+    let mut host = Host::default();
+    for state in STATES {
+        let bytes = permanent(state);
+        for _ in 0..300 {
+            let damaged = mutated(&bytes, &mut seed);
+            if let Ok(mut tpm) = Tpm2::from_libtpms_permanent(&RUST, &damaged) {
+                tpm.power_on(&mut host);
+                run(&mut tpm, &mut host, &[0x80, 1, 0, 0, 0, 12, 0, 0, 1, 0x44, 0, 0]);
+                let _ = tpm.to_libtpms_permanent();
+            }
+        }
+    }
+}
+
+#[test]
+fn damaged_volatile_states_are_refused_or_usable() {
+    let mut seed = 2;
+    let mut host = Host::default();
+    for state in RUNNING {
+        let volatile = vector(&format!("state{state}.volatilestate"));
+        let permanent = permanent(state);
+        for _ in 0..300 {
+            let mut damaged = mutated(&volatile[..volatile.len() - 20], &mut seed);
+            // With a digest that is right, or the damage would not be looked at.
+            damaged.extend(RUST.hash.digest(sealwright_crypto::HashAlg::Sha1, &[&damaged]).to_vec());
+            let mut tpm = Tpm2::from_libtpms_permanent(&RUST, &permanent).unwrap();
+            if tpm.resume_libtpms_volatile(&mut host, &damaged, None).is_ok() {
+                run(&mut tpm, &mut host, &[0x80, 1, 0, 0, 0, 12, 0, 0, 1, 0x45, 0, 0]);
+                let _ = tpm.to_libtpms_volatile(&mut host, 0);
+            }
+        }
+    }
+}
