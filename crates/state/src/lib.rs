@@ -33,6 +33,7 @@ mod lease;
 mod reader;
 mod seal;
 mod store;
+pub mod swtpm;
 #[cfg(test)]
 mod testing;
 

@@ -4,8 +4,8 @@ use crate::dispatch;
 use crate::hierarchy::NEWEST_SEED_COMPAT;
 use crate::session::CommandSessions;
 use crate::state::{
-    ClearData, Pcrs, Permanent, ResetData, Seed, State, Volatile, decode_permanent,
-    decode_volatile, encode_permanent, encode_volatile,
+    ClearData, Pcrs, Permanent, ResetData, Seed, State, Volatile, decode_permanent, decode_volatile, encode_permanent,
+    encode_volatile,
 };
 use crate::structures::{Buffer, HashAlg, MAX_COMMAND_SIZE, PRIMARY_SEED, Secret};
 use crate::tpm::Tpm;

@@ -142,7 +142,9 @@ impl fmt::Display for ExportFault {
             }
             Self::ReadOnly => f.write_str("TPM2_ReadOnlyControl is on, which libtpms does not know"),
             Self::Sequence { handle } => write!(f, "libtpms cannot save the running CMAC sequence {handle:#010x}"),
-            Self::HashSequence => f.write_str("a hash sequence of the interface is running, which libtpms does not save"),
+            Self::HashSequence => {
+                f.write_str("a hash sequence of the interface is running, which libtpms does not save")
+            }
             Self::Context { number } => write!(f, "the saved session {number} is too old for the format"),
             Self::Room => f.write_str("a part of the state is too long for the format"),
         }

@@ -95,7 +95,8 @@ pub(super) fn read_native_ram(s: &mut Source<'_>) -> Result<OrderlyRam, ImportFa
         let (entry, after) = rest.split_at_checked(size).ok_or_else(|| s.bad("s_indexOrderlyRam"))?;
         let data = entry.get(RAM_HEADER..).ok_or_else(|| s.bad("s_indexOrderlyRam"))?;
         let handle = u32::from_le_bytes([e, f, g, h]);
-        let attributes = Source::new(&u32::from_le_bytes([i, j, k, l]).to_be_bytes(), NV_INDEX.name).get("attributes")?;
+        let attributes =
+            Source::new(&u32::from_le_bytes([i, j, k, l]).to_be_bytes(), NV_INDEX.name).get("attributes")?;
         ram.insert(handle, (attributes, Zeroizing::new(data.to_vec())));
         rest = after;
     }

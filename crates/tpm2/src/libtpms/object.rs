@@ -70,12 +70,7 @@ fn read(s: &mut Source<'_>, crypto: &Crypto, handle: u32, trusted: bool) -> Resu
 }
 
 /// Writes an object or a sequence, or a free slot.
-pub(super) fn write_slot(
-    s: &mut Sink,
-    profile: &Profile,
-    slot: Option<&Slot>,
-    handle: u32,
-) -> Result<(), ExportFault> {
+pub(super) fn write_slot(s: &mut Sink, profile: &Profile, slot: Option<&Slot>, handle: u32) -> Result<(), ExportFault> {
     s.header(ANY_OBJECT, 2, 1);
     match slot {
         None => s.put(&0u32),
@@ -91,11 +86,8 @@ pub(super) fn write_slot(
 }
 
 fn hierarchy_of(attributes: u32) -> u32 {
-    let known = [
-        (attribute::ENDORSEMENT, rh::ENDORSEMENT),
-        (attribute::PLATFORM, rh::PLATFORM),
-        (attribute::OWNER, rh::OWNER),
-    ];
+    let known =
+        [(attribute::ENDORSEMENT, rh::ENDORSEMENT), (attribute::PLATFORM, rh::PLATFORM), (attribute::OWNER, rh::OWNER)];
     known.iter().find(|(bit, _)| attributes & bit != 0).map_or(rh::NULL, |(_, handle)| *handle)
 }
 

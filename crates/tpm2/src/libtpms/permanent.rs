@@ -3,7 +3,7 @@
 use super::{
     ExportFault, ImportFault, constants, nv,
     profile::{Profile, command_bits, read_commands},
-    reset::{read_clear, read_compat, read_reset, read_seed, write_clear, write_reset},
+    reset::{read_clear, read_compat, read_policy_alg, read_reset, read_seed, write_clear, write_reset},
     sink::Sink,
     source::{Kind, Source},
 };
@@ -142,15 +142,6 @@ fn read_pcr_policy(s: &mut Source<'_>) -> Result<(Option<HashAlg>, crate::struct
     s.future(version)?;
     s.within(PERSISTENT_DATA);
     Ok((alg, policy))
-}
-
-/// The algorithm of a policy: none is TPM_ALG_NULL, or 0 where it was never set.
-fn read_policy_alg(s: &mut Source<'_>) -> Result<Option<HashAlg>, ImportFault> {
-    if s.rest().first_chunk() == Some(&[0, 0]) {
-        s.bytes(2)?;
-        return Ok(None);
-    }
-    s.get("policy algorithm")
 }
 
 /// Reads PERSISTENT_DATA. What follows it is still missing in the result.

@@ -59,11 +59,17 @@ pub(super) fn read_seed(s: &mut Source<'_>, field: &'static str) -> Result<Secre
     s.get(field)
 }
 
-/// Reads an authorization value with its policy.
-fn read_contexts(
-    s: &mut Source<'_>,
-    version: u16,
-) -> Result<([u64; MAX_ACTIVE_SESSIONS], u64), ImportFault> {
+/// The algorithm of a policy: none is TPM_ALG_NULL, or 0 where it was never set.
+pub(super) fn read_policy_alg(s: &mut Source<'_>) -> Result<Option<HashAlg>, ImportFault> {
+    if s.rest().first_chunk() == Some(&[0, 0]) {
+        s.bytes(2)?;
+        return Ok(None);
+    }
+    s.get("policy algorithm")
+}
+
+/// Reads the table of sessions and the counter of their contexts.
+fn read_contexts(s: &mut Source<'_>, version: u16) -> Result<([u64; MAX_ACTIVE_SESSIONS], u64), ImportFault> {
     s.count("contextArray", MAX_ACTIVE_SESSIONS)?;
     let mut slots = [0u16; MAX_ACTIVE_SESSIONS];
     for slot in &mut slots {
@@ -151,7 +157,7 @@ pub(super) fn write_reset(s: &mut Sink, reset: &ResetData) -> Result<(), ExportF
 pub(super) fn read_clear(s: &mut Source<'_>) -> Result<(ClearData, Pcrs), ImportFault> {
     let version = s.header(STATE_CLEAR_DATA)?;
     let (sh_enable, eh_enable, ph_enable_nv) = (s.flag("shEnable")?, s.flag("ehEnable")?, s.flag("phEnableNV")?);
-    let policy_alg = s.get("platformAlg")?;
+    let policy_alg = read_policy_alg(s)?;
     let (policy, auth) = (s.get("platformPolicy")?, s.get("platformAuth")?);
     let pcrs = read_saved_pcrs(s)?;
     let auth_version = s.header(PCR_AUTHVALUE)?;

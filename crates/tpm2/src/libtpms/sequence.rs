@@ -172,9 +172,8 @@ pub(super) fn read(s: &mut Source<'_>, attributes: u32, handle: u32) -> Result<S
 pub(super) fn write(s: &mut Sink, sequence: &Sequence, handle: u32) -> Result<(), ExportFault> {
     let bits = match &sequence.kind {
         SequenceKind::Hash { ticket, .. } => {
-            let of_ticket = ticket.map_or(0, |safe| {
-                attribute::FIRST_BLOCK | if safe { attribute::TICKET_SAFE } else { 0 }
-            });
+            let of_ticket =
+                ticket.map_or(0, |safe| attribute::FIRST_BLOCK | if safe { attribute::TICKET_SAFE } else { 0 });
             attribute::HASH_SEQUENCE | of_ticket
         }
         SequenceKind::Event { .. } => attribute::EVENT_SEQUENCE,

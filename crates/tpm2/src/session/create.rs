@@ -47,7 +47,7 @@ impl Tpm<'_> {
     /// The value that a session bound to `entity` keeps (Part 4, SessionComputeBoundEntity): the Name, padded with
     /// zeros, with the authorization value XORed into its end.
     pub(crate) fn bind_value(&self, entity: u32) -> Result<BindValue, Fault> {
-        let mut value = BindValue::zeros(66);
+        let mut value = BindValue::zeros(68);
         for (to, from) in value.as_mut_slice().iter_mut().zip(self.entity_name(entity)?.iter()) {
             *to = *from;
         }

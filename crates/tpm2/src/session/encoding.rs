@@ -176,7 +176,7 @@ mod tests {
             symmetric: SymDef::Xor(HashAlg::Sha256),
             nonce_tpm: Buffer::zeros(48),
             key: Auth::zeros(48),
-            bound: Some(BindValue::zeros(66)),
+            bound: Some(BindValue::zeros(68)),
             da_bound: true,
             lockout_bound: false,
             audit_digest: Some(Buffer::zeros(48)),

@@ -13,7 +13,7 @@ use crate::structures::{Auth, Digest, HashAlg, MAX_LOADED_SESSIONS, Nonce, Secre
 
 /// What binds a session to an entity: its Name with its authorization value mixed in (Part 4,
 /// SessionComputeBoundEntity).
-pub(crate) type BindValue = Secret<66>;
+pub(crate) type BindValue = Secret<68>;
 
 /// A loaded session.
 #[derive(Clone, Debug)]

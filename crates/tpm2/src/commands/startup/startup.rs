@@ -17,9 +17,6 @@ pub struct Startup {
     pub startup_type: Su,
 }
 
-/// Values of the table of sessions up to this one are slots of loaded sessions.
-const LOADED: u64 = crate::structures::MAX_LOADED_SESSIONS as u64;
-
 /// What a Startup is (Part 1, 12.2.3).
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -68,8 +65,6 @@ impl Execute for Startup {
                 tpm.forget_loaded_sessions();
                 let reset = tpm.reset_mut();
                 reset.restart_count = reset.restart_count.wrapping_add(1);
-                // Sessions that were loaded are gone; those saved outside stay.
-                reset.contexts.iter_mut().filter(|context| **context <= LOADED).for_each(|context| *context = 0);
                 if kind == Kind::Restart {
                     reset.clear_count = reset.clear_count.wrapping_add(1);
                     tpm.state.clear = Arc::new(ClearData::new());
