@@ -44,7 +44,8 @@ impl Tpm<'_> {
             self.pcr_extend(pcr, hash, &digest);
         }
         if pcr == DRTM_PCR {
-            self.pcr_changed(pcr);
+            let reset = self.reset_mut();
+            reset.restart_count = reset.restart_count.wrapping_add(1);
         }
     }
 }

@@ -23,11 +23,6 @@ const MIN_BUFFER: u32 = crate::structures::MAX_CONTEXT as u32 + 128;
 /// Version of the firmware as newest libtpms reports it: a date and a number (TPM_PT_FIRMWARE_VERSION_1 and 2).
 const FIRMWARE: [u32; 2] = [0x2024_0125, 0x0012_0000];
 
-/// Default of TPM_PT_MAX_AUTH_FAIL.
-const MAX_TRIES: u32 = 3;
-/// Default of TPM_PT_LOCKOUT_INTERVAL and TPM_PT_LOCKOUT_RECOVERY in seconds.
-const RECOVERY: u32 = 1000;
-
 /// A TPM 2.0.
 #[derive(Debug)]
 pub struct Tpm2 {
@@ -54,9 +49,9 @@ impl Tpm2 {
             sh_proof: secret(),
             eh_proof: secret(),
             pp_commands: BTreeSet::from([crate::commands::PP_COMMANDS]),
-            max_tries: MAX_TRIES,
-            recovery_time: RECOVERY,
-            lockout_recovery: RECOVERY,
+            max_tries: crate::lockout::MAX_TRIES,
+            recovery_time: crate::lockout::RECOVERY,
+            lockout_recovery: crate::lockout::RECOVERY,
             audit_commands: BTreeSet::from([crate::commands::SET_COMMAND_CODE_AUDIT_STATUS]),
             audit_hash: Some(HashAlg::Sha512),
             firmware_version: FIRMWARE,

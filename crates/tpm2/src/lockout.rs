@@ -10,13 +10,19 @@ const fn elapsed(time: u64, start: u64) -> u64 {
     if elapsed < 0 { 0 } else { elapsed.cast_unsigned() }
 }
 
+/// Default of TPM_PT_MAX_AUTH_FAIL.
+pub(crate) const MAX_TRIES: u32 = 3;
+/// Default of TPM_PT_LOCKOUT_INTERVAL and TPM_PT_LOCKOUT_RECOVERY in seconds.
+pub(crate) const RECOVERY: u32 = 1000;
+
 impl Tpm<'_> {
     /// Forgets failed tries that are old enough, and enables lockoutAuth again after its recovery time.
     pub(crate) fn lockout_self_heal(&mut self) {
         let time = self.state.volatile.time;
         let p = &self.state.permanent;
         let since = elapsed(time, p.self_heal_timer) / 1000;
-        let healed = if p.recovery_time == 0 { 0 } else { since / u64::from(p.recovery_time) };
+        // Without a recovery time there is no protection, and nothing to remember.
+        let healed = since.checked_div(u64::from(p.recovery_time)).unwrap_or(u64::MAX);
         if p.failed_tries != 0 && healed != 0 {
             let step = healed.saturating_mul(u64::from(p.recovery_time)).saturating_mul(1000);
             let failed = u64::from(p.failed_tries).saturating_sub(healed);
@@ -51,8 +57,18 @@ impl Tpm<'_> {
         }
     }
 
-    /// Forgets the past of the protection: Startup after a reset, Clear.
-    pub(crate) fn lockout_startup(&mut self, reset: bool, previous: OrderlyState) {
+    /// The protection as it is when a TPM is made: no failures, and the usual times.
+    pub(crate) fn lockout_defaults(&mut self) {
+        let p = self.permanent_mut();
+        p.failed_tries = 0;
+        p.max_tries = MAX_TRIES;
+        p.recovery_time = RECOVERY;
+        p.lockout_recovery = RECOVERY;
+        p.lockout_auth_enabled = true;
+    }
+
+    /// The protection at any Startup.
+    pub(crate) fn lockout_startup(&mut self, previous: OrderlyState) {
         let p = self.permanent_mut();
         // Time starts at zero with each reset of the clock, and so do the timers. After an orderly shutdown they keep
         // what they had gathered until then.
@@ -60,7 +76,7 @@ impl Tpm<'_> {
         for timer in [&mut p.self_heal_timer, &mut p.lockout_timer] {
             *timer = if lost { 0 } else { timer.wrapping_sub(p.shutdown_time) };
         }
-        if !p.lockout_auth_enabled && p.lockout_recovery == 0 && reset {
+        if !p.lockout_auth_enabled && p.lockout_recovery == 0 {
             p.lockout_auth_enabled = true;
         }
         // Power was lost after a protected object was used: a failure may not have been counted.

@@ -79,7 +79,7 @@ impl Tpm<'_> {
         attributes(pcr).reset & self.locality_bit() & 0x0F != 0
     }
 
-    /// Extends one bank of a PCR; nothing happens if the bank does not have it. The caller counts the change.
+    /// Extends one bank of a PCR and counts the change; nothing happens if the bank does not have the PCR.
     pub(crate) fn pcr_extend(&mut self, pcr: usize, hash: HashAlg, digest: &[u8]) {
         if !self.pcr_allocated(hash, pcr) {
             return;
@@ -87,6 +87,7 @@ impl Tpm<'_> {
         let extended = self.hash(hash, &[self.state.pcrs.value(hash, pcr), digest]);
         let value = Arc::make_mut(&mut self.state.pcrs).value_mut(hash, pcr);
         value.iter_mut().zip(extended.iter()).for_each(|(to, from)| *to = *from);
+        self.pcr_changed(pcr);
     }
 
     /// Counts a change of a PCR for policies and PCR_Read.
@@ -138,8 +139,10 @@ impl Tpm<'_> {
         }
         for pcr in 0..PCR_COUNT {
             let attributes = attributes(pcr);
-            // Counted too: a counter of zero would look to a policy as if no PCR had been checked.
-            self.pcr_changed(pcr);
+            if saved.is_none() || !attributes.save {
+                // Counted too: a counter of zero would look to a policy as if no PCR had been checked.
+                self.pcr_changed(pcr);
+            }
             match saved {
                 Some(saved) if attributes.save => {
                     let pcrs = Arc::make_mut(&mut self.state.pcrs);

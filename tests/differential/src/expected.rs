@@ -26,11 +26,14 @@ impl Pattern {
     }
 }
 
-/// One line of the list: `command | field | left | right | reason`.
+/// One line of the list: `command | field | left | right | reason`, where the command may be followed by ` at ` and the
+/// label of the step.
 #[derive(Clone, Debug)]
 pub struct Expected {
     /// Names of commands; empty for any command.
     commands: Vec<String>,
+    /// The step's label.
+    label: Pattern,
     field: Pattern,
     left: Pattern,
     right: Pattern,
@@ -66,6 +69,7 @@ impl Expected {
         let [who, field, left, right, reason] = columns[..] else {
             return Err(format!("not `command | field | left | right | reason`: {line}"));
         };
+        let (who, label) = who.split_once(" at ").unwrap_or((who, "*"));
         let commands = commands(who).map_err(|e| format!("{e}: {line}"))?;
         let exact = [left, right].iter().filter(|v| !v.ends_with('*')).count();
         if reason.is_empty() || exact < if commands.is_empty() { 2 } else { 1 } {
@@ -73,6 +77,7 @@ impl Expected {
         }
         Ok(Self {
             commands,
+            label: Pattern::parse(label),
             field: Pattern::parse(field),
             left: Pattern::parse(left),
             right: Pattern::parse(right),
@@ -84,6 +89,7 @@ impl Expected {
     /// True if this line covers the difference.
     pub fn covers(&self, d: &Difference) -> bool {
         (self.commands.is_empty() || self.commands.contains(&d.command))
+            && self.label.covers(&d.label)
             && self.field.covers(&d.field)
             && self.left.covers(&d.left)
             && self.right.covers(&d.right)

@@ -7,6 +7,7 @@ use sealwright_differential::meeting::{Peer, meeting};
 use sealwright_differential::scenario;
 use sealwright_differential::table;
 use sealwright_differential::tpm::{Step, Tpm};
+use sealwright_differential::wire::hex;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
@@ -18,7 +19,7 @@ const HELP: &str = "usage: sealwright-differential compare [--left COMMAND] [--r
   --seed           seed of nonces and mutations (default 1)
   --count          mutated copies sent before each command (default 0)
   --all            list expected differences too
-  --trace          print every step with the response code of the right side
+  --trace          print every step with what was sent and both answers
 Exit status 1 if there are differences that expected-differences.txt does not explain.";
 
 struct Options {
@@ -106,8 +107,9 @@ fn run() -> Result<bool, String> {
         let (left, right) = play_both(&o, *script).map_err(|e| format!("{name}: {e}"))?;
         commands += left.len();
         apart += (0..left.len()).filter(|step| fell_apart(*step, &left, &right)).count();
-        for step in right.iter().filter(|_| o.trace) {
-            println!("  {} `{}`: {} {:?}", table::name(step.code), step.label, rc_name(step.rc), step.faults);
+        for (l, r) in left.iter().zip(&right).filter(|_| o.trace) {
+            println!("  {} `{}`: {} / {} {:?}", table::name(r.code), r.label, rc_name(l.rc), rc_name(r.rc), r.faults);
+            println!("    sent {}\n    got  {}\n    or   {}", hex(&r.command), hex(&l.response), hex(&r.response));
         }
         let (before, all) = (unexpected.len(), compare(name, &left, &right));
         let found = all.len();

@@ -281,7 +281,7 @@ impl Tpm {
                 let mut input = In(sent.get(10..).unwrap_or(&[]));
                 let owner = input.u32().unwrap_or(0);
                 let area = input.u32().unwrap_or(0) as usize;
-                let before = if name == "NV_DefineSpace" { 2 } else { 4 };
+                let before = if name == "NV_DefineSpace" { 2 } else { 3 };
                 if input.raw(area).is_some() && input.sized().is_some() && input.raw(before).is_some() {
                     let index = input.u32().unwrap_or(0);
                     self.quiet(&with_password(0x122, &[owner, index], Out::new()));

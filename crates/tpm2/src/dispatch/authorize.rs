@@ -280,11 +280,16 @@ fn failure(tpm: &mut Tpm<'_>, index: usize) -> Fault {
 }
 
 /// A success adds to the count of a pin-pass Index and clears that of a pin-fail Index; a failure adds to the latter.
+/// The use of the authValue counts even if the command fails after it.
 fn count_pin(tpm: &mut Tpm<'_>, entity: u32, success: bool) {
-    match (tpm.pin_counter(entity), success) {
-        (Some((NvType::PinFail, pin)), true) if pin.count != 0 => tpm.set_pin_count(entity, 0),
-        (Some((NvType::PinPass, pin)), true) => tpm.set_pin_count(entity, pin.count.saturating_add(1)),
-        (Some((NvType::PinFail, _)), false) => tpm.command.penalty.pin = Some(entity),
-        _ => {}
+    let Some((kind, pin)) = tpm.pin_counter(entity) else { return };
+    let count = match (kind, success) {
+        (NvType::PinFail, true) => 0,
+        (NvType::PinFail, false) | (NvType::PinPass, true) => pin.count.saturating_add(1),
+        _ => pin.count,
+    };
+    if count != pin.count {
+        tpm.set_pin_count(entity, count);
+        tpm.command.penalty.pin = Some((entity, count));
     }
 }

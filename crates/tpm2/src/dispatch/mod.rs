@@ -97,8 +97,8 @@ fn charge(engine: &mut Tpm2, platform: &mut dyn Platform, locality: u8, penalty:
     if let Some(handle) = penalty.lockout {
         tpm.register_lockout_failure(handle);
     }
-    if let Some((pin, (_, counter))) = penalty.pin.and_then(|pin| Some((pin, tpm.pin_counter(pin)?))) {
-        tpm.set_pin_count(pin, counter.count.saturating_add(1));
+    if let Some((pin, count)) = penalty.pin {
+        tpm.set_pin_count(pin, count);
     }
     match save(engine, platform, &before) {
         Ok(()) => fault,

@@ -1,6 +1,7 @@
 //! Keeping Indexes: room, orderly copies, and what start-up does to them.
 
 use super::NvIndex;
+use crate::commands::startup::StartupKind;
 use crate::state::OrderlyState;
 use crate::structures::{NvAttributes, NvType};
 use crate::tpm::Tpm;
@@ -15,6 +16,10 @@ const INDEX_ROOM: usize = 172;
 pub(crate) const OBJECT_ROOM: usize = 2600;
 /// Bytes of orderly data kept in memory.
 const ORDERLY_ROOM: usize = 512;
+/// Bytes that an orderly Index takes of them beside its data.
+const ORDERLY_INDEX_ROOM: usize = 12;
+/// Persistent objects for which there is always room (TPM_PT_HR_PERSISTENT_MIN).
+const MIN_PERSISTENT: usize = 7;
 /// An orderly counter reaches NV each time its value passes a multiple of this plus one (TPM_PT_ORDERLY_COUNT).
 pub(crate) const ORDERLY_COUNT: u64 = 0xFF;
 
@@ -39,13 +44,25 @@ impl Tpm<'_> {
     /// Room for one more Index with this much data.
     pub(crate) fn nv_check_new(&self, size: usize, orderly: bool) -> Result<(), Fault> {
         self.nv_room(size.saturating_add(INDEX_ROOM))?;
-        let used = |i: &Arc<NvIndex>| i.data.len().saturating_add(12);
-        let live = self.state.permanent.nv.values().filter(|i| i.has(NvAttributes::ORDERLY));
-        let live = live.map(used).fold(0, usize::saturating_add);
-        if orderly && live.saturating_add(size).saturating_add(12) > ORDERLY_ROOM {
+        if orderly && size.saturating_add(ORDERLY_INDEX_ROOM) > self.nv_orderly_free() {
             return Err(Fault::NV_SPACE);
         }
         Ok(())
+    }
+
+    /// Bytes of memory for orderly data that are free.
+    fn nv_orderly_free(&self) -> usize {
+        let live = self.state.permanent.nv.values().filter(|i| i.has(NvAttributes::ORDERLY));
+        let used = |i: &Arc<NvIndex>| i.data.len().saturating_add(ORDERLY_INDEX_ROOM);
+        ORDERLY_ROOM.saturating_sub(live.map(used).fold(0, usize::saturating_add))
+    }
+
+    /// How many more counters can be defined, if they are orderly.
+    pub(crate) fn nv_counters_free(&self) -> usize {
+        let objects = self.state.permanent.persistent.len();
+        let kept = MIN_PERSISTENT.saturating_sub(objects).saturating_mul(OBJECT_ROOM);
+        let in_nv = self.nv_free().saturating_sub(kept) / INDEX_ROOM.saturating_add(8);
+        in_nv.min(self.nv_orderly_free() / ORDERLY_INDEX_ROOM.saturating_add(8))
     }
 
     /// Stores a changed Index: orderly ones in memory, others in NV.
@@ -83,14 +100,9 @@ impl Tpm<'_> {
         self.permanent_mut().nv.remove(&handle);
     }
 
-    /// Highest value that any counter has or had: where new ones start.
+    /// Highest value that any deleted counter had: where new ones start.
     pub(crate) fn nv_max_counter(&self) -> u64 {
-        let handles: Vec<u32> = self.state.permanent.nv.keys().copied().collect();
-        let counters = handles.into_iter().filter_map(|h| self.nv_index(h).ok());
-        counters
-            .filter(|i| i.is(NvType::Counter) && i.has(NvAttributes::WRITTEN))
-            .map(|i| i.value())
-            .fold(self.state.permanent.nv_max_counter, u64::max)
+        self.state.permanent.nv_max_counter
     }
 
     /// Copies all orderly data to NV, at Shutdown.
@@ -103,27 +115,24 @@ impl Tpm<'_> {
         self.state.volatile.orderly_nv = live;
     }
 
-    /// Locks and WRITTEN at Startup (Part 2, 13.4). `resume`: TPM Resume changes nothing.
-    pub(crate) fn nv_startup(&mut self, resume: bool, previous: OrderlyState) {
+    /// Locks and WRITTEN at Startup (Part 2, 13.4). A TPM Resume changes nothing; a TPM Reset forgets orderly data, and
+    /// only counters go on.
+    pub(crate) fn nv_startup(&mut self, kind: StartupKind, previous: OrderlyState) {
         let lost = matches!(previous, OrderlyState::None | OrderlyState::DaUsed);
         let mut changed = Vec::new();
-        for (handle, index) in &self.state.permanent.nv {
+        for (handle, index) in self.state.permanent.nv.iter().filter(|_| kind != StartupKind::Resume) {
             let mut next = (**index).clone();
-            if lost && next.has(NvAttributes::ORDERLY) && next.has(NvAttributes::WRITTEN) {
-                if next.is(NvType::Counter) {
+            let orderly = next.has(NvAttributes::ORDERLY);
+            next.set(NvAttributes::READLOCKED, false);
+            if next.is(NvType::Counter) {
+                if orderly && lost && next.has(NvAttributes::WRITTEN) {
                     next.set_value(orderly_counter_after_loss(next.value()));
-                } else {
-                    next.set(NvAttributes::WRITTEN, false);
                 }
+            } else if next.has(NvAttributes::CLEAR_STCLEAR) || (orderly && kind == StartupKind::Reset) {
+                next.set(NvAttributes::WRITTEN, false);
             }
-            if !resume {
-                next.set(NvAttributes::READLOCKED, false);
-                if !(next.has(NvAttributes::WRITTEN) && next.has(NvAttributes::WRITEDEFINE)) {
-                    next.set(NvAttributes::WRITELOCKED, false);
-                }
-                if next.has(NvAttributes::CLEAR_STCLEAR) {
-                    next.set(NvAttributes::WRITTEN, false);
-                }
+            if !(next.has(NvAttributes::WRITTEN) && next.has(NvAttributes::WRITEDEFINE)) {
+                next.set(NvAttributes::WRITELOCKED, false);
             }
             if next.public != index.public || next.data != index.data {
                 changed.push((*handle, Arc::new(next)));

@@ -40,8 +40,8 @@ impl CommandSession {
 pub(crate) struct Penalty {
     /// A dictionary-attack failure of this handle (LOCKOUT or any other).
     pub(crate) lockout: Option<u32>,
-    /// A failure of this pin-fail Index.
-    pub(crate) pin: Option<u32>,
+    /// A pin-pass or pin-fail Index whose authValue was tried, and its count after that.
+    pub(crate) pin: Option<(u32, u32)>,
 }
 
 impl Penalty {

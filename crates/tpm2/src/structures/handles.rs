@@ -13,6 +13,7 @@ pub mod rh {
     pub const ENDORSEMENT: u32 = 0x4000_000B;
     pub const PLATFORM: u32 = 0x4000_000C;
     pub const PLATFORM_NV: u32 = 0x4000_000D;
+    pub const ACT: core::ops::RangeInclusive<u32> = 0x4000_0110..=0x4000_011F;
 
     pub const PCR_FIRST: u32 = 0x0000_0000;
     pub const NV_FIRST: u32 = 0x0100_0000;

@@ -1,7 +1,9 @@
 //! `TPM2_GetCapability` (Part 3, 30.2).
 
 use super::{algorithms, handles, pcr_properties, properties};
-use crate::structures::{Alg, Capability, CapabilityData, Curve, Digest, HashAlg, List, PolicyBytes, TaggedPolicy, rh};
+use crate::structures::{
+    Alg, Capability, CapabilityData, Curve, Digest, HashAlg, List, PcrSelections, PolicyBytes, TaggedPolicy, rh,
+};
 use crate::table::Execute;
 use crate::tpm::Tpm;
 use sealwright_core::Fault;
@@ -68,7 +70,9 @@ impl Execute for GetCapability {
                 if first != 0 {
                     return Err(Fault::VALUE.at_parameter(2));
                 }
-                (false, CapabilityData::Pcrs(permanent.pcr_allocated))
+                // The list is whole or, for a count of zero, not there at all.
+                let list = if count == 0 { PcrSelections::new() } else { permanent.pcr_allocated };
+                (count == 0, CapabilityData::Pcrs(list))
             }
             Capability::TpmProperties => wrap(take(properties::from(tpm, first), count), CapabilityData::TpmProperties),
             Capability::PcrProperties => wrap(take(pcr_properties::from(first), count), CapabilityData::PcrProperties),
@@ -85,8 +89,13 @@ impl Execute for GetCapability {
                     CapabilityData::AuthPolicies,
                 )
             }
-            // There is no authenticated countdown timer.
-            Capability::Act => wrap(take(core::iter::empty(), count), CapabilityData::Act),
+            // There is no authenticated countdown timer, but their handles may be asked for.
+            Capability::Act => {
+                if !rh::ACT.contains(&first) {
+                    return Err(Fault::VALUE.at_parameter(2));
+                }
+                wrap(take(core::iter::empty(), count), CapabilityData::Act)
+            }
         };
         Ok(GetCapabilityResponse { more_data, capability_data })
     }

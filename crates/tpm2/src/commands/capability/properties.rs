@@ -95,7 +95,7 @@ fn variable(tpm: &Tpm<'_>, tag: u32) -> Option<u32> {
         0x208 => count(p.persistent.len()),
         0x209 => count(tpm.nv_free() / OBJECT_ROOM),
         0x20A => count(counters),
-        0x20B => count(tpm.nv_free() / COUNTER_ROOM),
+        0x20B => count(tpm.nv_counters_free()),
         0x20C => p.algorithm_set,
         0x20D => count(Curve::ALL.len()),
         0x20E => p.failed_tries,
@@ -108,9 +108,6 @@ fn variable(tpm: &Tpm<'_>, tag: u32) -> Option<u32> {
         _ => return None,
     })
 }
-
-/// Bytes of NV that a counter Index takes.
-const COUNTER_ROOM: usize = 180;
 
 fn permanent_attributes(tpm: &Tpm<'_>) -> PermanentAttributes {
     let p = &tpm.state.permanent;

@@ -1,7 +1,7 @@
 //! `TPM2_Clear` (Part 3, 24.6).
 
 use crate::state::Hierarchy;
-use crate::structures::{NvAttributes, RhClear, rh};
+use crate::structures::{Auth, NvAttributes, RhClear, rh};
 use crate::table::Execute;
 use crate::tpm::Tpm;
 use alloc::vec::Vec;
@@ -41,14 +41,16 @@ impl Execute for Clear {
         permanent.reset_count = 0;
         permanent.clock = 0;
         permanent.clock_safe = true;
-        permanent.failed_tries = 0;
-        permanent.lockout_auth_enabled = true;
+        permanent.audit_counter = 0;
         tpm.state.volatile.clock = 0;
         let clear = tpm.clear_mut();
         clear.sh_enable = true;
         clear.eh_enable = true;
+        clear.pcr_auth = Auth::default();
         let reset = tpm.reset_mut();
         reset.restart_count = 0;
+        reset.clear_count = 0;
+        tpm.lockout_defaults();
         for hierarchy in [rh::OWNER, rh::ENDORSEMENT] {
             tpm.flush_hierarchy(hierarchy);
             tpm.remove_persistent(hierarchy);

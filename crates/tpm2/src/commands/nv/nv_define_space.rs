@@ -1,7 +1,7 @@
 //! `TPM2_NV_DefineSpace` (Part 3, 31.3).
 
 use crate::nv::NvIndex;
-use crate::structures::{Auth, MAX_NV_INDEX, NvAttributes, NvPublic, NvType, RhProvision, Sized2b, rh};
+use crate::structures::{Auth, MAX_NV_BUFFER, MAX_NV_INDEX, NvAttributes, NvPublic, NvType, RhProvision, Sized2b, rh};
 use crate::table::Execute;
 use crate::tpm::Tpm;
 use alloc::vec;
@@ -34,6 +34,7 @@ pub(super) fn define(tpm: &mut Tpm<'_>, auth_handle: RhProvision, auth: Auth, pu
     let attributes = public.attributes;
     let any = |set: NvAttributes| attributes.0 & set.0 != 0;
     let wrong = Err(Fault::ATTRIBUTES.at_parameter(2));
+    let platform = auth_handle.0 == rh::PLATFORM;
     if !public.auth_policy.is_empty() && public.auth_policy.len() != digest {
         return Err(Fault::SIZE.at_parameter(2));
     }
@@ -42,45 +43,47 @@ pub(super) fn define(tpm: &mut Tpm<'_>, auth_handle: RhProvision, auth: Auth, pu
     if auth.len() > digest {
         return Err(Fault::SIZE.at_parameter(1));
     }
-    if any(NvAttributes::WRITTEN | NvAttributes::WRITELOCKED | NvAttributes::READLOCKED) {
-        return wrong;
-    }
-    if !any(NvAttributes::OWNERREAD | NvAttributes::PPREAD | NvAttributes::AUTHREAD | NvAttributes::POLICYREAD)
-        || !any(NvAttributes::OWNERWRITE | NvAttributes::PPWRITE | NvAttributes::AUTHWRITE | NvAttributes::POLICYWRITE)
-    {
-        return wrong;
-    }
-    if any(NvAttributes::CLEAR_STCLEAR) && attributes.nv_type() == Some(NvType::Counter) {
-        return wrong;
+    if platform && !tpm.state.clear.ph_enable_nv {
+        return Err(Fault::HIERARCHY.at_handle(1));
     }
     let size = usize::from(public.data_size);
-    let fits = match attributes.nv_type() {
-        Some(NvType::Ordinary) => size <= MAX_NV_INDEX,
-        Some(NvType::Extend) => size == digest,
-        Some(NvType::Counter | NvType::Bits | NvType::PinFail | NvType::PinPass) => size == 8,
-        None => return wrong,
+    let Some(kind) = attributes.nv_type() else { return wrong };
+    let fits = match kind {
+        NvType::Ordinary => size <= MAX_NV_INDEX,
+        NvType::Extend => size == digest,
+        NvType::Counter | NvType::Bits | NvType::PinFail | NvType::PinPass => size == 8,
     };
     if !fits {
         return Err(Fault::SIZE.at_parameter(2));
     }
-    if matches!(attributes.nv_type(), Some(NvType::PinFail | NvType::PinPass)) {
+    let contradiction = match kind {
+        NvType::Counter => any(NvAttributes::CLEAR_STCLEAR),
         // A PIN Index counts by itself: it may not be written with its own authValue, nor be locked by mistake.
-        if any(NvAttributes::AUTHWRITE | NvAttributes::GLOBALLOCK | NvAttributes::WRITEDEFINE) {
-            return wrong;
+        NvType::PinFail | NvType::PinPass => {
+            any(NvAttributes::AUTHWRITE | NvAttributes::GLOBALLOCK | NvAttributes::WRITEDEFINE)
+                || (kind == NvType::PinFail && !any(NvAttributes::NO_DA))
         }
-        if attributes.nv_type() == Some(NvType::PinFail) && !any(NvAttributes::NO_DA) {
-            return wrong;
-        }
+        NvType::Ordinary | NvType::Extend | NvType::Bits => false,
+    };
+    let readers = NvAttributes::OWNERREAD | NvAttributes::PPREAD | NvAttributes::AUTHREAD | NvAttributes::POLICYREAD;
+    let writers =
+        NvAttributes::OWNERWRITE | NvAttributes::PPWRITE | NvAttributes::AUTHWRITE | NvAttributes::POLICYWRITE;
+    if contradiction
+        || any(NvAttributes::WRITTEN | NvAttributes::WRITELOCKED | NvAttributes::READLOCKED)
+        || !any(readers)
+        || !any(writers)
+        || (any(NvAttributes::CLEAR_STCLEAR) && any(NvAttributes::WRITEDEFINE))
+    {
+        return wrong;
     }
-    let platform = auth_handle.0 == rh::PLATFORM;
     if platform != any(NvAttributes::PLATFORMCREATE) {
         return Err(Fault::ATTRIBUTES.at_handle(1));
     }
     if any(NvAttributes::POLICY_DELETE) && !platform {
         return wrong;
     }
-    if platform && !tpm.state.clear.ph_enable_nv {
-        return Err(Fault::HIERARCHY.at_handle(1));
+    if any(NvAttributes::WRITEALL) && size > MAX_NV_BUFFER {
+        return Err(Fault::SIZE.at_parameter(2));
     }
     if tpm.nv_index(public.index.0).is_ok() {
         return Err(Fault::NV_DEFINED);

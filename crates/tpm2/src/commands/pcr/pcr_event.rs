@@ -43,7 +43,6 @@ impl Execute for PcrEvent {
             digests.push(HashValue::new(hash, &digest))?;
             if let Some(pcr) = pcr {
                 tpm.pcr_extend(pcr, hash, &digest);
-                tpm.pcr_changed(pcr);
             }
         }
         Ok(PcrEventResponse { digests })

@@ -29,7 +29,6 @@ impl Execute for PcrExtend {
         }
         for digest in self.digests.iter() {
             tpm.pcr_extend(pcr, digest.hash, digest.bytes());
-            tpm.pcr_changed(pcr);
         }
         Ok(())
     }

@@ -48,7 +48,6 @@ impl Execute for EventSequenceComplete {
             let digest = hasher.finish();
             if let Some(pcr) = pcr {
                 tpm.pcr_extend(pcr, hash, &digest);
-                tpm.pcr_changed(pcr);
             }
             results.push(HashValue::new(hash, &digest))?;
         }

@@ -19,7 +19,7 @@ pub struct Startup {
 
 /// What a Startup is (Part 1, 12.2.3).
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+pub(crate) enum StartupKind {
     Reset,
     Restart,
     Resume,
@@ -29,22 +29,25 @@ impl Execute for Startup {
     fn execute(self, tpm: &mut Tpm<'_>) -> Result<(), Fault> {
         let locality3 = match tpm.locality {
             0 => false,
-            3 => true,
+            // An H-CRTM sequence says more about the start than the locality.
+            3 => !tpm.state.volatile.drtm_pre_startup,
             _ => return Err(Fault::LOCALITY),
         };
         let previous = tpm.state.permanent.orderly_state;
         let saved = tpm.state.permanent.saved.clone().filter(|_| matches!(previous, OrderlyState::State { .. }));
         let kind = match (self.startup_type, &saved) {
             (Su::State, None) => return Err(Fault::VALUE.at_parameter(1)),
-            (Su::State, Some(_)) => Kind::Resume,
-            (Su::Clear, Some(_)) => Kind::Restart,
-            (Su::Clear, None) => Kind::Reset,
+            (Su::State, Some(_)) => StartupKind::Resume,
+            (Su::Clear, Some(_)) => StartupKind::Restart,
+            (Su::Clear, None) => StartupKind::Reset,
         };
-        if kind == Kind::Resume {
+        if kind == StartupKind::Resume {
             // The measured start must be of the same kind as the one that is resumed.
-            let now = OrderlyState::State { drtm: tpm.state.volatile.drtm_pre_startup, locality3 };
-            if previous != now {
-                return Err(Fault::LOCALITY);
+            let hcrtm = tpm.state.volatile.drtm_pre_startup;
+            match previous {
+                OrderlyState::State { drtm, .. } if drtm != hcrtm => return Err(Fault::VALUE.at_parameter(1)),
+                OrderlyState::State { locality3: before, .. } if before != locality3 => return Err(Fault::LOCALITY),
+                _ => {}
             }
         }
         tpm.state.volatile.startup_locality3 = locality3;
@@ -53,7 +56,7 @@ impl Execute for Startup {
         let (null_proof, commit_nonce) = (tpm.new_secret()?, tpm.new_commit_nonce()?);
         let fresh = || ResetData::new(null_seed, null_proof, commit_nonce);
         match (kind, &saved) {
-            (Kind::Reset, _) | (_, None) => {
+            (StartupKind::Reset, _) | (_, None) => {
                 tpm.state.reset = Arc::new(fresh());
                 tpm.state.clear = Arc::new(ClearData::new());
                 let permanent = tpm.permanent_mut();
@@ -65,7 +68,7 @@ impl Execute for Startup {
                 tpm.forget_loaded_sessions();
                 let reset = tpm.reset_mut();
                 reset.restart_count = reset.restart_count.wrapping_add(1);
-                if kind == Kind::Restart {
+                if kind == StartupKind::Restart {
                     reset.clear_count = reset.clear_count.wrapping_add(1);
                     tpm.state.clear = Arc::new(ClearData::new());
                 } else {
@@ -77,7 +80,7 @@ impl Execute for Startup {
         tpm.state.volatile.previous_orderly = previous;
         tpm.state.volatile.ph_enable = true;
         tpm.state.volatile.clock = tpm.state.permanent.clock;
-        tpm.lockout_startup(kind == Kind::Reset, previous);
+        tpm.lockout_startup(previous);
         let epoch = tpm.new_time_epoch();
         let permanent = tpm.permanent_mut();
         permanent.time_epoch = epoch;
@@ -85,8 +88,11 @@ impl Execute for Startup {
         permanent.clock_safe = permanent.clock_safe && !lost;
         permanent.saved = None;
         permanent.orderly_state = OrderlyState::None;
-        tpm.nv_startup(kind == Kind::Resume, previous);
-        tpm.pcr_startup(saved.as_deref().filter(|_| kind == Kind::Resume).map(|s| &s.pcrs), kind == Kind::Reset);
+        tpm.nv_startup(kind, previous);
+        tpm.pcr_startup(
+            saved.as_deref().filter(|_| kind == StartupKind::Resume).map(|s| &s.pcrs),
+            kind == StartupKind::Reset,
+        );
         tpm.state.volatile.started = true;
         tpm.state.volatile.orderly = false;
         Ok(())
