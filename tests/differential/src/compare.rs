@@ -55,9 +55,10 @@ fn first_change(a: &[u8], b: &[u8]) -> usize {
     a.iter().zip(b).take_while(|(x, y)| x == y).count()
 }
 
-/// True for a mutated copy whose change fell among bytes that each TPM made for itself (nonces, keys, HMACs): the two
-/// TPMs were asked different things, and the answers need not agree.
-pub fn fell_apart(step: usize, left: &[Step], right: &[Step]) -> bool {
+/// True for a mutated copy whose change fell before or among bytes that each TPM made for itself (nonces, keys, HMACs):
+/// such bytes can be read as something else then, the two TPMs were asked different things, and the answers need not
+/// agree.
+fn fell_apart(step: usize, left: &[Step], right: &[Step]) -> bool {
     let (Some(l), Some(r)) = (left.get(step), right.get(step)) else { return false };
     if !l.label.contains(MUTATION) || l.command == r.command {
         return false;
@@ -67,20 +68,19 @@ pub fn fell_apart(step: usize, left: &[Step], right: &[Step]) -> bool {
         later.map(|s| s.command.clone()).unwrap_or_default()
     };
     let (lo, ro) = (original(left), original(right));
-    let (at, also) = (first_change(&l.command, &lo), first_change(&r.command, &ro));
     // The size field changes with the length; it says nothing about the place.
-    let (at, also) = if l.command.len() != lo.len() && at < 6 {
-        let place = |a: &[u8], b: &[u8]| 6 + first_change(a.get(6..).unwrap_or(&[]), b.get(6..).unwrap_or(&[]));
-        (place(&l.command, &lo), place(&r.command, &ro))
-    } else {
-        (at, also)
-    };
-    lo.len() != ro.len() || at != also || lo.get(at..at + 4) != ro.get(at..at + 4)
+    let rest = |bytes: &[u8]| bytes.get(6..).unwrap_or(&[]).to_vec();
+    let (lo, ro, l) = (rest(&lo), rest(&ro), rest(&l.command));
+    let last = lo.iter().zip(&ro).rposition(|(a, b)| a != b).unwrap_or(0);
+    lo.len() != ro.len() || first_change(&l, &lo) <= last
 }
 
 /// All differences between two records of one scenario.
-pub fn compare(scenario: &str, left: &[Step], right: &[Step]) -> Vec<Difference> {
+///
+/// Also says how many mutated copies were answered differently because the TPMs were asked different things.
+pub fn compare(scenario: &str, left: &[Step], right: &[Step]) -> (Vec<Difference>, usize) {
     let mut found = Vec::new();
+    let mut apart = 0;
     let mut begin = 0;
     for (step, (l, r)) in left.iter().zip(right).enumerate() {
         found[begin..].iter_mut().for_each(|d: &mut Difference| d.step = step.saturating_sub(1));
@@ -94,7 +94,8 @@ pub fn compare(scenario: &str, left: &[Step], right: &[Step]) -> Vec<Difference>
                 found.push(difference(scenario, l, r, "fault", side.into(), fault.clone()));
             }
         }
-        if fell_apart(step, left, right) {
+        if (l.rc != r.rc || fields_of(l) != fields_of(r)) && fell_apart(step, left, right) {
+            apart += 1;
             continue;
         }
         if l.rc != r.rc {
@@ -119,7 +120,7 @@ pub fn compare(scenario: &str, left: &[Step], right: &[Step]) -> Vec<Difference>
     {
         found.push(difference(scenario, l, r, "steps", left.len().to_string(), right.len().to_string()));
     }
-    found
+    (found, apart)
 }
 
 fn shortened(bytes: &[u8]) -> String {

@@ -47,6 +47,9 @@ const RANDOM: &[(&str, &str)] = &[
     ("GetTestResult", "outData"),
 ];
 
+/// TPM_CC_ACT_SetTimeout: the last command of libtpms 0.9.2.
+const LAST_COMMON_COMMAND: u32 = 0x198;
+
 /// Commands whose random-looking results are the same for a fixed key.
 const FIXED_BY_KEY: &[&str] = &["ECDH_ZGen", "ReadPublic", "Load"];
 
@@ -339,7 +342,10 @@ impl<'a> Describer<'a> {
     fn capability(&mut self) -> Option<()> {
         let kind = self.input.u32()?;
         let count = self.input.u32()?;
-        self.put("capability", format!("{kind} count {count}"));
+        // The lists of commands are compared by what both can have: the commands up to revision 1.59.
+        let later = |entry: &[u8]| kind == 2 && In(entry).u32().is_some_and(|cc| cc & 0xFFFF > LAST_COMMON_COMMAND);
+        let more = self.input.0.chunks_exact(4).filter(|entry| later(entry)).count();
+        self.put("capability", format!("{kind} count {}", count as usize - more.min(count as usize)));
         if let Some((name, _)) = self.fields.iter_mut().find(|(name, _)| name == "moreData") {
             *name = format!("moreData of {kind}");
         }

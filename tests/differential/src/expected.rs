@@ -3,15 +3,21 @@
 use crate::compare::Difference;
 use crate::table;
 
-/// A pattern of one column: the text itself, or a beginning followed by `*`.
+/// A pattern of one column: the text itself, a beginning followed by `*`, or `<n bytes>` for so many bytes in hexadecimal
+/// digits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Pattern {
     Exactly(String),
     Beginning(String),
+    Bytes(usize),
 }
 
 impl Pattern {
     fn parse(text: &str) -> Self {
+        let bytes = text.strip_prefix('<').and_then(|t| t.strip_suffix(" bytes>")).and_then(|n| n.parse().ok());
+        if let Some(n) = bytes {
+            return Self::Bytes(n);
+        }
         match text.strip_suffix('*') {
             Some(head) => Self::Beginning(head.into()),
             None => Self::Exactly(text.into()),
@@ -22,16 +28,19 @@ impl Pattern {
         match self {
             Self::Exactly(t) => text == t,
             Self::Beginning(t) => text.starts_with(t.as_str()),
+            Self::Bytes(n) => text.len() == 2 * n && text.chars().all(|c| c.is_ascii_hexdigit()),
         }
     }
 }
 
 /// One line of the list: `command | field | left | right | reason`, where the command may be followed by ` at ` and the
-/// label of the step.
+/// label of the step, and by ` with a persistent handle`.
 #[derive(Clone, Debug)]
 pub struct Expected {
     /// Names of commands; empty for any command.
     commands: Vec<String>,
+    /// Only commands that name a persistent object.
+    persistent: bool,
     /// The step's label.
     label: Pattern,
     field: Pattern,
@@ -57,6 +66,13 @@ fn commands(column: &str) -> Result<Vec<String>, String> {
         .collect()
 }
 
+const PERSISTENT: &str = " with a persistent handle";
+
+/// True if one of the first two handles of a command is that of a persistent object.
+fn names_persistent(command: &[u8]) -> bool {
+    [10, 14].into_iter().any(|at| command.get(at) == Some(&0x81))
+}
+
 impl Expected {
     /// Reads the list. A line that could hide more than it means is refused: one of the two values must be given in
     /// full, and both if the line is for any command.
@@ -69,14 +85,16 @@ impl Expected {
         let [who, field, left, right, reason] = columns[..] else {
             return Err(format!("not `command | field | left | right | reason`: {line}"));
         };
+        let (who, persistent) = who.strip_suffix(PERSISTENT).map_or((who, false), |rest| (rest, true));
         let (who, label) = who.split_once(" at ").unwrap_or((who, "*"));
         let commands = commands(who).map_err(|e| format!("{e}: {line}"))?;
         let exact = [left, right].iter().filter(|v| !v.ends_with('*')).count();
-        if reason.is_empty() || exact < if commands.is_empty() { 2 } else { 1 } {
+        if reason.is_empty() || exact < if commands.is_empty() && !persistent { 2 } else { 1 } {
             return Err(format!("a value or the reason is missing: {line}"));
         }
         Ok(Self {
             commands,
+            persistent,
             label: Pattern::parse(label),
             field: Pattern::parse(field),
             left: Pattern::parse(left),
@@ -89,6 +107,7 @@ impl Expected {
     /// True if this line covers the difference.
     pub fn covers(&self, d: &Difference) -> bool {
         (self.commands.is_empty() || self.commands.contains(&d.command))
+            && (!self.persistent || names_persistent(&d.right_bytes.0))
             && self.label.covers(&d.label)
             && self.field.covers(&d.field)
             && self.left.covers(&d.left)

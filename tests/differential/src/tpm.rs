@@ -77,6 +77,23 @@ pub fn marshal(call: &Call) -> Vec<u8> {
     Out::new().u16(tag).u32(size as u32).u32(table::code(call.name)).raw(&body.0).raw(&call.parameters).0
 }
 
+/// True if a session of the command has the attribute `encrypt`.
+fn answer_is_encrypted(command: &[u8], code: u32) -> bool {
+    let handles = table::commands().get(&code).map_or(0, |c| c.handles.len());
+    let mut input = In(command.get(10 + 4 * handles..).unwrap_or(&[]));
+    if !command.starts_with(&ST_SESSIONS.to_be_bytes()) {
+        return false;
+    }
+    let size = input.u32().unwrap_or(0) as usize;
+    let mut area = In(input.raw(size).unwrap_or(&[]));
+    while let (Some(_), Some(_), Some(attributes), Some(_)) = (area.u32(), area.sized(), area.u8(), area.sized()) {
+        if attributes & 0x40 != 0 {
+            return true;
+        }
+    }
+    false
+}
+
 /// A daemon, and what a client knows about its TPM.
 #[derive(Debug)]
 pub struct Tpm {
@@ -230,7 +247,10 @@ impl Tpm {
         }
         let fixed = handles.first().is_some_and(|h| self.fixed.contains(h));
         let mut fields = Vec::new();
-        if rc == 0 {
+        if rc == 0 && pending.is_none() && answer_is_encrypted(&bytes, code) {
+            // A mutated copy asked for it; its answer cannot be read.
+            fields.push(("encrypted".into(), format!("{} bytes", reply.parameters.len())));
+        } else if rc == 0 {
             fields = describe::response(code, &reply, fixed, &mut faults);
         }
         if self.forgetful {

@@ -3,7 +3,7 @@
 mod access;
 mod storage;
 
-pub(crate) use storage::{OBJECT_ROOM, orderly_counter_after_loss};
+pub(crate) use storage::orderly_counter_after_loss;
 
 use crate::structures::{Auth, Name, NvAttributes, NvPublic, NvType};
 use alloc::vec::Vec;

@@ -11,15 +11,21 @@ use sealwright_core::Fault;
 /// Bytes of user NV, shared by Indexes and persistent objects (as libtpms has them).
 const NV_ROOM: usize = 171_200;
 /// Bytes that an Index takes beside its data.
-const INDEX_ROOM: usize = 172;
+const INDEX_ROOM: usize = 152;
 /// Bytes that a persistent object takes, of whatever kind.
-pub(crate) const OBJECT_ROOM: usize = 2600;
+const OBJECT_ROOM: usize = 2608;
+/// Bytes that a counter takes in NV, orderly or not.
+const COUNTER_ROOM: usize = INDEX_ROOM + 8;
 /// Bytes of orderly data kept in memory.
 const ORDERLY_ROOM: usize = 512;
 /// Bytes that an orderly Index takes of them beside its data.
 const ORDERLY_INDEX_ROOM: usize = 12;
 /// Persistent objects for which there is always room (TPM_PT_HR_PERSISTENT_MIN).
 const MIN_PERSISTENT: usize = 7;
+/// Counters for which there is always room.
+const MIN_COUNTERS: usize = 8;
+/// Bytes at the end of the list of entries, which are never used.
+const LIST_END: usize = 12;
 /// An orderly counter reaches NV each time its value passes a multiple of this plus one (TPM_PT_ORDERLY_COUNT).
 pub(crate) const ORDERLY_COUNT: u64 = 0xFF;
 
@@ -30,20 +36,59 @@ pub(crate) const fn orderly_counter_after_loss(value: u64) -> u64 {
 
 impl Tpm<'_> {
     /// Bytes of NV that are free.
-    pub(crate) fn nv_free(&self) -> usize {
+    fn nv_free(&self) -> usize {
         let p = &self.state.permanent;
-        let indexes = p.nv.values().fold(0usize, |n, i| n.saturating_add(i.data.len()).saturating_add(INDEX_ROOM));
+        // The data of an orderly Index has a place of its own.
+        let data = |i: &NvIndex| if i.has(NvAttributes::ORDERLY) { 0 } else { i.data.len() };
+        let indexes = p.nv.values().fold(0usize, |n, i| n.saturating_add(data(i)).saturating_add(INDEX_ROOM));
         NV_ROOM.saturating_sub(indexes).saturating_sub(p.persistent.len().saturating_mul(OBJECT_ROOM))
     }
 
-    /// TPM_RC_NV_SPACE if there is no room for `bytes` more.
-    pub(crate) fn nv_room(&self, bytes: usize) -> Result<(), Fault> {
-        if bytes <= self.nv_free() { Ok(()) } else { Err(Fault::NV_SPACE) }
+    /// Bytes of NV that are free beside what is kept for other things.
+    fn nv_free_beside(&self, kept: usize) -> usize {
+        let end = if kept == 0 { 0 } else { LIST_END };
+        self.nv_free().saturating_sub(kept).saturating_sub(end)
+    }
+
+    /// Defined counters.
+    pub(crate) fn nv_counters(&self) -> usize {
+        self.state.permanent.nv.values().filter(|i| i.is(NvType::Counter)).count()
+    }
+
+    /// Bytes kept for persistent objects, however many Indexes are defined.
+    fn nv_kept_for_objects(&self) -> usize {
+        MIN_PERSISTENT.saturating_sub(self.state.permanent.persistent.len()).saturating_mul(OBJECT_ROOM)
+    }
+
+    /// Bytes kept for counters, whatever else is stored.
+    fn nv_kept_for_counters(&self) -> usize {
+        MIN_COUNTERS.saturating_sub(self.nv_counters()).saturating_mul(COUNTER_ROOM)
+    }
+
+    /// TPM_RC_NV_SPACE if there is no room for `bytes` more beside what is kept.
+    fn nv_room(&self, bytes: usize, kept: usize) -> Result<(), Fault> {
+        let needed = bytes.saturating_add(kept).saturating_add(LIST_END);
+        if needed <= self.nv_free() { Ok(()) } else { Err(Fault::NV_SPACE) }
+    }
+
+    /// Room for one more persistent object.
+    pub(crate) fn nv_check_new_object(&self) -> Result<(), Fault> {
+        self.nv_room(OBJECT_ROOM, self.nv_kept_for_counters())
+    }
+
+    /// How many more persistent objects there can be.
+    pub(crate) fn nv_objects_free(&self) -> usize {
+        self.nv_free_beside(self.nv_kept_for_counters()) / OBJECT_ROOM
     }
 
     /// Room for one more Index with this much data.
-    pub(crate) fn nv_check_new(&self, size: usize, orderly: bool) -> Result<(), Fault> {
-        self.nv_room(size.saturating_add(INDEX_ROOM))?;
+    pub(crate) fn nv_check_new(&self, size: usize, attributes: NvAttributes) -> Result<(), Fault> {
+        let orderly = attributes.has(NvAttributes::ORDERLY);
+        let mut kept = self.nv_kept_for_objects();
+        if attributes.nv_type() != Some(NvType::Counter) {
+            kept = kept.saturating_add(self.nv_kept_for_counters());
+        }
+        self.nv_room(INDEX_ROOM.saturating_add(if orderly { 0 } else { size }), kept)?;
         if orderly && size.saturating_add(ORDERLY_INDEX_ROOM) > self.nv_orderly_free() {
             return Err(Fault::NV_SPACE);
         }
@@ -57,11 +102,9 @@ impl Tpm<'_> {
         ORDERLY_ROOM.saturating_sub(live.map(used).fold(0, usize::saturating_add))
     }
 
-    /// How many more counters can be defined, if they are orderly.
+    /// How many more counters can be defined, even if they are orderly.
     pub(crate) fn nv_counters_free(&self) -> usize {
-        let objects = self.state.permanent.persistent.len();
-        let kept = MIN_PERSISTENT.saturating_sub(objects).saturating_mul(OBJECT_ROOM);
-        let in_nv = self.nv_free().saturating_sub(kept) / INDEX_ROOM.saturating_add(8);
+        let in_nv = self.nv_free_beside(self.nv_kept_for_objects()) / COUNTER_ROOM;
         in_nv.min(self.nv_orderly_free() / ORDERLY_INDEX_ROOM.saturating_add(8))
     }
 

@@ -161,6 +161,11 @@ pub mod st {
     pub const AUTH_SECRET: u16 = 0x8023;
     pub const HASHCHECK: u16 = 0x8024;
     pub const AUTH_SIGNED: u16 = 0x8025;
+
+    /// True for the tags of structures that the TPM knows.
+    pub const fn is_known(tag: u16) -> bool {
+        matches!(tag, RSP_COMMAND | 0x8000 | NO_SESSIONS | SESSIONS | ATTEST_NV..=ATTEST_CREATION | CREATION..=AUTH_SIGNED)
+    }
 }
 
 /// TPM_GENERATED_VALUE: the first four bytes of everything that only a TPM makes (Part 2, 6.2).

@@ -23,6 +23,31 @@ pub enum Capability {
     Act = 10,
 }
 
+/// A capability as it was asked for. `None` are the properties of a vendor: there are none, but the value unmarshals and
+/// is refused when the whole command has been read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct AskedCapability(pub Option<Capability>);
+
+impl sealwright_core::Wire for AskedCapability {
+    const MAX_SIZE: usize = Capability::MAX_SIZE;
+    fn read(r: &mut sealwright_core::Reader<'_>) -> Result<Self, sealwright_core::Fault> {
+        let mut ahead = r.clone();
+        if u32::read(&mut ahead)? == VENDOR_PROPERTY {
+            *r = ahead;
+            return Ok(Self(None));
+        }
+        Capability::read(r).map(|capability| Self(Some(capability)))
+    }
+    fn write(&self, w: &mut sealwright_core::Writer<'_>) -> Result<(), sealwright_core::Fault> {
+        match self.0 {
+            Some(capability) => capability.write(w),
+            None => VENDOR_PROPERTY.write(w),
+        }
+    }
+}
+
+const VENDOR_PROPERTY: u32 = 0x100;
+
 /// TPMS_ALG_PROPERTY.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Wire)]
 pub struct AlgProperty {

@@ -35,7 +35,7 @@ impl<const A: u16, const B: u16> Wire for Ticket<A, B> {
     fn read(r: &mut Reader<'_>) -> Result<Self, Fault> {
         let tag = u16::read(r)?;
         if tag != A && tag != B {
-            return Err(Fault::TAG);
+            return Err(if st::is_known(tag) { Fault::TAG } else { Fault::VALUE });
         }
         Ok(Self { tag, hierarchy: Wire::read(r)?, digest: Wire::read(r)? })
     }

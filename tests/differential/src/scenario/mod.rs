@@ -37,6 +37,7 @@ pub const ALL: &[Scenario] = &[
     ("nv-kinds", nv::kinds),
     ("nv-locks", nv::locks),
     ("nv-space", nv::space),
+    ("nv-room", nv::room),
     ("nv-pin", nv::pin),
     ("templates", objects::templates),
     ("rsa-keys", objects::rsa_keys),

@@ -219,6 +219,36 @@ pub(super) fn space(t: &mut Tpm) {
     t.plain("properties", "GetCapability", &[], &[], Out::new().u32(6).u32(0x200).u32(40));
 }
 
+/// User NV filled to the last byte with Indexes, counters and persistent objects.
+pub(super) fn room(t: &mut Tpm) {
+    t.startup();
+    let properties = |t: &mut Tpm, label: &str| {
+        t.plain(label, "GetCapability", &[], &[], Out::new().u32(6).u32(0x202).u32(10));
+    };
+    properties(t, "empty");
+    let mut next = 0x0150_0000;
+    for size in [2048u16, 1024, 512, 256, 128, 64, 32, 16, 8, 4, 2, 1, 0] {
+        while define(t, &format!("ordinary of {size}"), RH_OWNER, &public(next, SHA256, OWNER, &[], size)) == 0 {
+            next += 1;
+        }
+        properties(t, "after ordinary ones");
+    }
+    for i in 0..12u32 {
+        define(t, "counter", RH_OWNER, &public(0x0152_0000 + i, SHA256, OWNER | NV_COUNTER, &[], 8));
+        properties(t, "after a counter");
+    }
+    let key = primary(t, RH_OWNER, b"", &storage_parent());
+    for i in 0..10u32 {
+        t.plain("persist", "EvictControl", &[RH_OWNER, key], &[b""], Out::new().u32(0x8100_0100 + i));
+        properties(t, "after an object");
+    }
+    for index in [0x0150_0000u32, 0x0150_0001] {
+        t.plain("undefine", "NV_UndefineSpace", &[RH_OWNER, index], &[b""], Out::new());
+    }
+    t.plain("persist", "EvictControl", &[RH_OWNER, key], &[b""], Out::new().u32(0x8100_0200));
+    properties(t, "at the end");
+}
+
 /// Certification and reading with a PIN.
 pub(super) fn pin(t: &mut Tpm) {
     t.startup();

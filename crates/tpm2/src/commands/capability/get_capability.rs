@@ -2,7 +2,8 @@
 
 use super::{algorithms, handles, pcr_properties, properties};
 use crate::structures::{
-    Alg, Capability, CapabilityData, Curve, Digest, HashAlg, List, PcrSelections, PolicyBytes, TaggedPolicy, rh,
+    Alg, AskedCapability, Capability, CapabilityData, Curve, Digest, HashAlg, List, PcrSelections, PolicyBytes,
+    TaggedPolicy, rh,
 };
 use crate::table::Execute;
 use crate::tpm::Tpm;
@@ -15,7 +16,7 @@ use sealwright_derive::{Command, Response};
 #[doc(alias = "TPM2_GetCapability")]
 pub struct GetCapability {
     /// Group of capabilities.
-    pub capability: Capability,
+    pub capability: AskedCapability,
     /// The first one wanted.
     pub property: u32,
     /// How many are wanted.
@@ -45,11 +46,12 @@ fn take<T: Default + Copy, const N: usize>(all: impl Iterator<Item = T>, count: 
 
 impl Execute for GetCapability {
     fn execute(self, tpm: &mut Tpm<'_>) -> Result<GetCapabilityResponse, Fault> {
+        let capability = self.capability.0.ok_or(Fault::VALUE.at_parameter(1))?;
         let (first, count) = (self.property, self.property_count);
         let commands = || crate::commands::TABLE.iter().map(|entry| entry.spec);
         let permanent = &tpm.state.permanent;
-        let (more_data, capability_data) = match self.capability {
-            Capability::Algs => wrap(take(algorithms::from(first), count), CapabilityData::Algs),
+        let (more_data, capability_data) = match capability {
+            Capability::Algs => wrap(take(algorithms::from(first & 0xFFFF), count), CapabilityData::Algs),
             Capability::Handles => {
                 let all = handles::from(tpm, first).map_err(|e| e.at_parameter(2))?;
                 wrap(take(all.into_iter(), count), CapabilityData::Handles)
@@ -77,7 +79,7 @@ impl Execute for GetCapability {
             Capability::TpmProperties => wrap(take(properties::from(tpm, first), count), CapabilityData::TpmProperties),
             Capability::PcrProperties => wrap(take(pcr_properties::from(first), count), CapabilityData::PcrProperties),
             Capability::EccCurves => {
-                let all = Curve::ALL.iter().map(|curve| curve.id()).filter(|id| u32::from(*id) >= first);
+                let all = Curve::ALL.iter().map(|curve| curve.id()).filter(|id| u32::from(*id) >= first & 0xFFFF);
                 wrap(take(all, count), CapabilityData::EccCurves)
             }
             Capability::AuthPolicies => {

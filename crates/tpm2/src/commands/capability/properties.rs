@@ -1,10 +1,9 @@
 //! TPM properties (Part 2, 6.13). The fixed ones are those of libtpms, which guests and tools are used to; see
 //! `docs/decisions/0003-capability-values.md`.
 
-use crate::nv::OBJECT_ROOM;
 use crate::structures::{
     Curve, MAX_ACTIVE_SESSIONS, MAX_BUFFER, MAX_COMMAND_SIZE, MAX_LOADED_OBJECTS, MAX_LOADED_SESSIONS, MAX_NV_BUFFER,
-    MAX_NV_INDEX, NvType, PCR_COUNT, PCR_SELECT, PermanentAttributes, StartupClearAttributes, TaggedProperty,
+    MAX_NV_INDEX, PCR_COUNT, PCR_SELECT, PermanentAttributes, StartupClearAttributes, TaggedProperty,
 };
 use crate::tpm::Tpm;
 
@@ -82,7 +81,6 @@ fn variable(tpm: &Tpm<'_>, tag: u32) -> Option<u32> {
     let loaded = v.objects.iter().flatten().count();
     let sessions = v.sessions.slots.iter().flatten().count();
     let active = tpm.state.reset.contexts.iter().filter(|entry| **entry != 0).count();
-    let counters = p.nv.values().filter(|index| index.is(NvType::Counter)).count();
     Some(match tag {
         0x200 => permanent_attributes(tpm).0,
         0x201 => startup_clear_attributes(tpm).0,
@@ -93,8 +91,8 @@ fn variable(tpm: &Tpm<'_>, tag: u32) -> Option<u32> {
         0x206 => count(MAX_ACTIVE_SESSIONS.saturating_sub(active)),
         0x207 => count(MAX_LOADED_OBJECTS.saturating_sub(loaded)),
         0x208 => count(p.persistent.len()),
-        0x209 => count(tpm.nv_free() / OBJECT_ROOM),
-        0x20A => count(counters),
+        0x209 => count(tpm.nv_objects_free()),
+        0x20A => count(tpm.nv_counters()),
         0x20B => count(tpm.nv_counters_free()),
         0x20C => p.algorithm_set,
         0x20D => count(Curve::ALL.len()),

@@ -1,6 +1,5 @@
 //! `TPM2_EvictControl` (Part 3, 28.5).
 
-use crate::nv::OBJECT_ROOM;
 use crate::object::Object;
 use crate::structures::{DhObject, DhPersistent, RhProvision, rh};
 use crate::table::Execute;
@@ -56,7 +55,7 @@ impl Execute for EvictControl {
         if tpm.state.permanent.persistent.contains_key(&handle) {
             return Err(Fault::NV_DEFINED);
         }
-        tpm.nv_room(OBJECT_ROOM)?;
+        tpm.nv_check_new_object()?;
         let persistent = Object { evict: Some(handle), ..(*object).clone() };
         tpm.permanent_mut().persistent.insert(handle, Arc::new(persistent));
         Ok(())

@@ -88,7 +88,7 @@ pub(super) fn define(tpm: &mut Tpm<'_>, auth_handle: RhProvision, auth: Auth, pu
     if tpm.nv_index(public.index.0).is_ok() {
         return Err(Fault::NV_DEFINED);
     }
-    tpm.nv_check_new(size, any(NvAttributes::ORDERLY))?;
+    tpm.nv_check_new(size, attributes)?;
     tpm.nv_store_now(NvIndex { public, auth, data: vec![0xFF; size] });
     Ok(())
 }

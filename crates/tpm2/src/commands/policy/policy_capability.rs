@@ -2,7 +2,7 @@
 
 use super::condition::holds;
 use crate::commands::capability::get_capability::GetCapability;
-use crate::structures::{Capability, Digest, Eo, ShPolicy};
+use crate::structures::{AskedCapability, Capability, Digest, Eo, ShPolicy};
 use crate::table::Execute;
 use crate::tpm::Tpm;
 use alloc::vec::Vec;
@@ -31,7 +31,8 @@ pub struct PolicyCapability {
 
 /// The bytes of exactly this capability; empty if there is none.
 fn property(tpm: &mut Tpm<'_>, capability: Capability, property: u32) -> Result<Vec<u8>, Fault> {
-    let found = GetCapability { capability, property, property_count: 1 }.execute(tpm)?;
+    let found =
+        GetCapability { capability: AskedCapability(Some(capability)), property, property_count: 1 }.execute(tpm)?;
     let mut room = [0u8; 128];
     let mut w = Writer::new(&mut room);
     found.capability_data.write(&mut w)?;
