@@ -66,6 +66,11 @@ impl Failure {
         matches!(self.sort, Sort::WrongKey | Sort::NotFound)
     }
 
+    /// Whether the manager said no.
+    pub(crate) fn is_refusal(&self) -> bool {
+        self.sort == Sort::Refused
+    }
+
     /// The error of the trait, for the key `key` of the manager `manager`.
     pub(crate) fn named(self, manager: &str, key: &KeyId) -> KeyError {
         let (manager, key, why) = (manager.to_owned(), key.clone(), self.what);

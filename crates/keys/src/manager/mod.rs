@@ -42,6 +42,8 @@ managers! {
     descriptor;
     file;
     credential;
+    libvirt;
+    tpm;
     barbican if "barbican" has ("barbican", "OpenStack's key manager");
     vault if "vault" has ("vault", "the transit engine of HashiCorp Vault or OpenBao");
 }
