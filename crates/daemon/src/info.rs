@@ -1,7 +1,6 @@
 //! What the program and its TPM are, as JSON in swtpm's shapes: GET_INFO, `--print-info` and the other `--print-...`.
 
-use crate::seal::Kind;
-use crate::store::StateStore;
+use sealwright_state::{Content, StateError, Store};
 
 /// TPMSpecification, TPMAttributes, TPMFeatures: the flags of GET_INFO that are known.
 const SPECIFICATION: u64 = 1;
@@ -57,14 +56,15 @@ pub(crate) fn capabilities(tpm2: bool) -> String {
     format!(r#"{{ "type": "swtpm", "features": [ {} ], "profiles": {{ }}, "version": "{version}" }}"#, list.join(", "))
 }
 
-/// `--print-states`: names as swtpm has them, sizes of the files.
-pub(crate) fn states(store: &dyn StateStore) -> Result<String, crate::store::StoreFault> {
-    let mut list = Vec::new();
-    for (kind, name) in [(Kind::Permanent, "permall"), (Kind::Volatile, "volatilestate")] {
-        if let Some(bytes) = store.load(kind)? {
-            list.push(format!(r#"{{"name": "{name}", "size": {}}}"#, bytes.len()));
-        }
-    }
+/// `--print-states`: names as swtpm has them, sizes of the contents.
+pub(crate) fn states(store: &mut Store) -> Result<String, StateError> {
+    let stored = store.peek()?.unwrap_or_default();
+    let state = stored.iter().rev().find(|g| g.content == Content::State);
+    let volatile = stored.iter().rev().find(|g| g.content != Content::State);
+    let volatile = volatile.filter(|g| g.content == Content::Volatile);
+    let found = [(state, "permall"), (volatile, "volatilestate")];
+    let list = found.map(|(g, name)| g.map(|g| format!(r#"{{"name": "{name}", "size": {}}}"#, g.size)));
+    let list: Vec<String> = list.into_iter().flatten().collect();
     let inside = if list.is_empty() { " ".to_owned() } else { format!(" {} ", list.join(", ")) };
     Ok(format!(r#"{{ "type": "swtpm", "states": [{inside}] }}"#))
 }
@@ -77,7 +77,8 @@ pub(crate) fn profiles() -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::Memory;
+    use sealwright_state::backend::Memory;
+    use sealwright_state::{Kind, Settings};
 
     #[test]
     fn info_has_what_was_asked_for() {
@@ -91,10 +92,13 @@ mod tests {
 
     #[test]
     fn states_are_listed() {
-        let memory = Memory::default();
-        assert_eq!(states(&memory).unwrap(), r#"{ "type": "swtpm", "states": [ ] }"#);
-        memory.cells.lock().unwrap().permanent = Some(vec![0; 7]);
+        let mut store = Store::new(Box::new(Memory::default()), None, Settings::new(Kind::Tpm));
+        assert_eq!(states(&mut store).unwrap(), r#"{ "type": "swtpm", "states": [ ] }"#);
+        store.lock().unwrap();
+        store.create(&[0; 7], "").unwrap();
         let text = r#"{ "type": "swtpm", "states": [ {"name": "permall", "size": 7} ] }"#;
-        assert_eq!(states(&memory).unwrap(), text);
+        assert_eq!(states(&mut store).unwrap(), text);
+        store.store_volatile(&[0; 3]).unwrap();
+        assert!(states(&mut store).unwrap().contains(r#", {"name": "volatilestate", "size": 3} ]"#));
     }
 }

@@ -21,7 +21,7 @@ mod run;
 mod seal;
 mod seccomp;
 mod shared;
-mod store;
+mod storage;
 mod tpm;
 mod user;
 

@@ -9,10 +9,9 @@ use crate::options::{Options, Print, SeccompAction, StateOption};
 use crate::pid::PidFile;
 use crate::seal::SealKey;
 use crate::shared::Shared;
-use crate::store::Directory;
 use crate::tpm::{Manners, Tpm};
 use crate::user::Account;
-use crate::{data, info, instance, notify, seccomp};
+use crate::{data, info, instance, notify, seccomp, storage};
 use core::sync::atomic::AtomicBool;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::{AsFd, OwnedFd};
@@ -32,8 +31,8 @@ fn print(options: &Options, what: Print) -> Result<ExitCode, Failure> {
         Print::Info(flags) => info::json(flags),
         Print::Profiles => info::profiles().to_owned(),
         Print::States => {
-            let store = Directory::open(need_state(options)?)?;
-            info::states(&store).map_err(|e| failure!("{e}"))?
+            let mut store = storage::store(options, need_state(options)?, None)?;
+            info::states(&mut store).map_err(|e| failure!("{e}"))?
         }
     };
     println!("{text}");
@@ -123,12 +122,16 @@ fn event_loop(side: &mut ControlSide, shared: &Shared, signals: &OwnedFd) -> boo
 
 fn make_tpm(options: &Options, cancel: Arc<AtomicBool>) -> Result<Tpm, Failure> {
     let read = |name, key: &Option<_>| key.as_ref().map(|k| SealKey::read(name, k)).transpose();
-    let key = read("key", &options.key)?;
+    let key = read("key", &options.key)?.map(Arc::new);
     let migration_key = read("migration-key", &options.migration_key)?;
-    let store = Directory::open(need_state(options)?)?;
+    let store = storage::store(options, need_state(options)?, key.as_ref())?;
     let maker = instance::maker(options.crypto.as_deref())?;
-    let manners = Manners { disable_auto_shutdown: options.disable_auto_shutdown, incoming: options.incoming };
-    Ok(Tpm::new(maker, Box::new(store), key, migration_key, manners, cancel))
+    let manners = Manners {
+        disable_auto_shutdown: options.disable_auto_shutdown,
+        incoming: options.incoming,
+        create: options.store.create,
+    };
+    Ok(Tpm::new(maker, store, key, migration_key, manners, cancel))
 }
 
 /// Starts the TPM as far as the options say, before anybody is told that it is ready.

@@ -1,12 +1,11 @@
-//! What the tests of this crate share: folders, a store in memory, and a small engine whose state is a counter.
+//! What the tests of this crate share: folders, and a small engine whose state is a counter.
 
 use crate::instance::{BUFFER_SIZE, Maker};
-use crate::seal::Kind;
-use crate::store::{StateStore, StoreFault};
 use core::sync::atomic::{AtomicU32, Ordering};
 use sealwright_core::{Engine, Platform, PlatformFault, StateFault};
+use sealwright_state::backend::Memory;
+use sealwright_state::{Kind, Settings, Store};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
 
 /// A folder that is removed at the end.
 pub(crate) struct Folder(PathBuf);
@@ -31,56 +30,9 @@ impl Drop for Folder {
     }
 }
 
-/// What a [`Memory`] store holds; shared, so tests can look inside and restart on it.
-#[derive(Default)]
-pub(crate) struct Cells {
-    pub(crate) permanent: Option<Vec<u8>>,
-    pub(crate) volatile: Option<Vec<u8>>,
-    pub(crate) fail: bool,
-}
-
-/// A store in memory.
-#[derive(Clone, Default)]
-pub(crate) struct Memory {
-    pub(crate) cells: Arc<Mutex<Cells>>,
-    pub(crate) locked: bool,
-}
-
-impl Memory {
-    fn cell<T>(&self, kind: Kind, with: impl FnOnce(&mut Option<Vec<u8>>) -> T) -> T {
-        let mut cells = self.cells.lock().unwrap();
-        match kind {
-            Kind::Permanent => with(&mut cells.permanent),
-            Kind::Volatile => with(&mut cells.volatile),
-        }
-    }
-}
-
-impl StateStore for Memory {
-    fn load(&self, kind: Kind) -> Result<Option<Vec<u8>>, StoreFault> {
-        Ok(self.cell(kind, |c| c.clone()))
-    }
-    fn store(&mut self, kind: Kind, bytes: &[u8]) -> Result<(), StoreFault> {
-        if self.cells.lock().unwrap().fail {
-            return Err(StoreFault::System("full".to_owned()));
-        }
-        self.cell(kind, |c| *c = Some(bytes.to_vec()));
-        Ok(())
-    }
-    fn delete(&mut self, kind: Kind) -> Result<(), StoreFault> {
-        self.cell(kind, |c| *c = None);
-        Ok(())
-    }
-    fn lock(&mut self) -> Result<(), StoreFault> {
-        self.locked = true;
-        Ok(())
-    }
-    fn unlock(&mut self) {
-        self.locked = false;
-    }
-    fn is_locked(&self) -> bool {
-        self.locked
-    }
+/// A store in memory that is its own.
+pub(crate) fn memory_store() -> Store {
+    Store::new(Box::new(Memory::default()), None, Settings::new(Kind::Tpm))
 }
 
 /// Makes [`Counter`]s.

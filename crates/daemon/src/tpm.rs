@@ -5,10 +5,10 @@ use crate::log::{say, trace};
 use crate::options::AutoStartup;
 use crate::seal::envelope::{self, MAX_ENVELOPE};
 use crate::seal::{Kind, Layer, SealFault, SealKey};
-use crate::store::{StateStore, StoreFault};
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use sealwright_core::{Engine, Platform, PlatformFault};
+use sealwright_state::{StateError, Store};
 use std::sync::Arc;
 use std::time::Instant;
 use zeroize::Zeroizing;
@@ -66,43 +66,44 @@ impl Refused {
     }
 }
 
-impl From<StoreFault> for Refused {
-    fn from(fault: StoreFault) -> Self {
-        let code = if matches!(fault, StoreFault::Locked(_)) { result::IO_ERROR } else { result::FAIL };
-        Self::new(code, fault.to_string())
+impl From<StateError> for Refused {
+    fn from(fault: StateError) -> Self {
+        match fault {
+            // In swtpm's words, which VM managers look for in its log.
+            StateError::Locked { .. } => {
+                Self::new(result::IO_ERROR, format!("SWTPM_NVRAM_Lock_Dir: Could not lock access to lockfile: {fault}"))
+            }
+            fault => Self::new(result::FAIL, fault.to_string()),
+        }
     }
 }
 
 /// What the daemon gives to the engine: entropy, a clock, and a store that seals.
 pub(crate) struct Host {
-    store: Box<dyn StateStore>,
-    key: Option<SealKey>,
+    store: Store,
+    key: Option<Arc<SealKey>>,
     started: Instant,
     cancel: Arc<AtomicBool>,
 }
 
 impl Host {
-    fn save(&mut self, kind: Kind, state: &[u8]) -> Result<(), Refused> {
-        let sealed = match &mut self.key {
-            Some(key) => envelope::seal(kind, Layer::State, key, state),
-            None => envelope::wrap_plain(kind, state),
-        };
-        let sealed = sealed.map_err(|f| Refused::new(result::FAIL, format!("cannot seal the state: {f}")))?;
-        Ok(self.store.store(kind, &sealed)?)
+    /// Makes the permanent state durable: the next generation, or the first.
+    fn save(&mut self, state: &[u8], reason: &str) -> Result<(), Refused> {
+        if self.store.is_open() {
+            self.store.commit_because(state, reason)?;
+        } else {
+            self.store.create(state, reason)?;
+        }
+        Ok(())
     }
 
-    fn load(&mut self, kind: Kind) -> Result<Option<Zeroizing<Vec<u8>>>, Refused> {
-        let Some(bytes) = self.store.load(kind)? else { return Ok(None) };
-        let what = match kind {
-            Kind::Permanent => "the stored TPM state",
-            Kind::Volatile => "the stored volatile TPM state",
-        };
-        let opened = envelope::layer(&bytes).and_then(|layer| match (layer, &mut self.key) {
-            (Layer::Digest, Some(_)) => Err(SealFault::NotSealed),
-            (Layer::Migration, _) => Err(SealFault::NotAState),
-            (_, key) => envelope::open(kind, key.as_mut(), &bytes),
-        });
-        opened.map(Some).map_err(|f| Refused::new(result::FAIL, format!("{what} was refused: {f}")))
+    /// Reads the stored state; `None` if there is none, and a new TPM may be made.
+    fn load(&mut self, create: bool) -> Result<Option<Zeroizing<Vec<u8>>>, Refused> {
+        match self.store.load() {
+            Ok(()) => Ok(Some(self.store.state()?)),
+            Err(StateError::Missing { trace, .. }) if trace.is_none() || create => Ok(None),
+            Err(fault) => Err(fault.into()),
+        }
     }
 }
 
@@ -114,7 +115,8 @@ impl Platform for Host {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
     fn commit(&mut self, state: &[u8]) -> Result<(), PlatformFault> {
-        self.save(Kind::Permanent, state).map_err(|refused| {
+        let reason = if self.store.is_open() { "" } else { "a new TPM" };
+        self.save(state, reason).map_err(|refused| {
             say!("the TPM state could not be stored: {}", refused.why);
             PlatformFault::Unavailable
         })
@@ -146,6 +148,8 @@ pub(crate) struct Manners {
     pub(crate) disable_auto_shutdown: bool,
     /// The state comes by migration: its lock may still be held by the source.
     pub(crate) incoming: bool,
+    /// A new TPM may take the place of a lost one.
+    pub(crate) create: bool,
 }
 
 /// A TPM, running or not.
@@ -168,8 +172,8 @@ impl Tpm {
     /// A TPM that is switched off.
     pub(crate) fn new(
         maker: Box<dyn Maker>,
-        store: Box<dyn StateStore>,
-        key: Option<SealKey>,
+        store: Store,
+        key: Option<Arc<SealKey>>,
         migration_key: Option<SealKey>,
         manners: Manners,
         cancel: Arc<AtomicBool>,
@@ -202,6 +206,7 @@ impl Tpm {
     pub(crate) fn wipe(&mut self) {
         self.engine = None;
         self.host.key = None;
+        self.host.store.wipe();
         self.migration_key = None;
         self.received_permanent = None;
         self.received_volatile = None;
@@ -209,19 +214,10 @@ impl Tpm {
 
     /// Reads the stored state without starting it, to refuse a bad one while somebody watches.
     pub(crate) fn check_stored(&mut self) -> Result<(), Refused> {
-        match self.host.load(Kind::Permanent)? {
+        match self.host.load(self.manners.create)? {
             Some(bytes) => self.restore("the stored TPM state", &bytes).map(|_| ()),
-            None if self.host.store.load(Kind::Volatile)?.is_some() => Err(Self::orphan()),
             None => Ok(()),
         }
-    }
-
-    fn orphan() -> Refused {
-        Refused::new(
-            result::FAIL,
-            "there is a volatile TPM state but the permanent state that it belongs to is missing; restore it from a \
-             backup, or remove the volatile state to start a new TPM",
-        )
     }
 
     fn restore(&self, what: &str, bytes: &[u8]) -> Result<Box<dyn Engine + Send>, Refused> {
@@ -238,7 +234,7 @@ impl Tpm {
                     self.released = false;
                     return Ok(());
                 }
-                Err(StoreFault::Locked(_)) if left > 0 => left = left.saturating_sub(1),
+                Err(StateError::Locked { .. }) if left > 0 => left = left.saturating_sub(1),
                 Err(fault) => return Err(fault.into()),
             }
             std::thread::sleep(Duration::from_millis(10));
@@ -263,20 +259,18 @@ impl Tpm {
         let received_volatile = self.received_volatile.take();
         self.lock_storage(if self.manners.incoming || self.released { LOCK_RETRIES } else { 0 })?;
         let was_received = received_permanent.is_some();
-        let permanent = match received_permanent {
-            Some(bytes) => Some(bytes),
-            None => self.host.load(Kind::Permanent)?,
-        };
+        // A received state is not a new one, whatever has been here before; but what is here must be readable.
+        let stored = self.host.load(self.manners.create || was_received)?;
+        let permanent = received_permanent.or(stored);
         // A stored volatile state belongs to the stored permanent one, not to one that was just received.
         let volatile = match received_volatile {
             Some(bytes) => Some(bytes),
-            None if was_received => None,
-            None => self.host.load(Kind::Volatile)?,
+            None if was_received || permanent.is_none() => None,
+            None => self.host.store.volatile()?,
         };
-        let mut engine = match (&permanent, &volatile) {
-            (Some(bytes), _) => self.restore("the TPM state", bytes)?,
-            (None, Some(_)) => return Err(Self::orphan()),
-            (None, None) => {
+        let mut engine = match &permanent {
+            Some(bytes) => self.restore("the TPM state", bytes)?,
+            None => {
                 say!("there is no TPM state yet: making a new TPM");
                 let made = self.maker.manufacture(&mut self.host);
                 made.map_err(|_| Refused::new(result::FAIL, "a new TPM could not be made; see above"))?
@@ -286,8 +280,8 @@ impl Tpm {
             engine.set_buffer_size(self.wanted_buffer);
         }
         if let (true, Some(bytes)) = (was_received, &permanent) {
-            self.host.save(Kind::Permanent, bytes)?;
-            self.host.store.delete(Kind::Volatile)?;
+            self.host.save(bytes, "received by the control channel")?;
+            self.host.store.remove_volatile()?;
         }
         match &volatile {
             Some(bytes) => engine
@@ -296,7 +290,7 @@ impl Tpm {
             None => engine.power_on(&mut self.host),
         }
         if delete_volatile {
-            self.host.store.delete(Kind::Volatile)?;
+            self.host.store.remove_volatile()?;
         }
         self.buffer = engine.buffer_size();
         self.engine = Some(engine);
@@ -403,7 +397,8 @@ impl Tpm {
             return Err(Refused::new(result::BAD_ORDINAL, "the TPM is off"));
         };
         let state = Zeroizing::new(engine.save_volatile(&mut self.host));
-        self.host.save(Kind::Volatile, &state)
+        self.host.store.store_volatile(&state)?;
+        Ok(())
     }
 
     /// GET_STATEBLOB: the blob, and whether it is still sealed with the state key.
@@ -420,17 +415,17 @@ impl Tpm {
             }
             other => return Err(Refused::new(result::FAIL, format!("there is no blob of type {other}"))),
         };
-        if kind == Kind::Volatile && self.host.store.is_locked() {
+        if kind == Kind::Volatile && self.host.store.is_locked() && self.host.store.has_volatile() {
             // As in swtpm: whoever fetches the volatile state takes it along.
-            self.host.store.delete(Kind::Volatile)?;
+            self.host.store.remove_volatile()?;
         }
         let failed = |f: SealFault| Refused::new(result::FAIL, format!("cannot seal a state blob: {f}"));
-        let (inner, sealed) = match &mut self.host.key {
+        let (inner, sealed) = match &self.host.key {
             Some(key) if !decrypted => (envelope::seal(kind, Layer::State, key, &state).map_err(failed)?, true),
             _ => (envelope::wrap_plain(kind, &state).map_err(failed)?, false),
         };
         let inner = Zeroizing::new(inner);
-        let blob = match &mut self.migration_key {
+        let blob = match &self.migration_key {
             Some(key) => envelope::seal(kind, Layer::Migration, key, &inner).map_err(failed)?,
             None => inner.to_vec(),
         };
@@ -444,12 +439,12 @@ impl Tpm {
         let unwrapped;
         let mut inner = blob;
         if envelope::layer(blob)? == Layer::Migration {
-            unwrapped = envelope::open(kind, self.migration_key.as_mut(), blob)?;
+            unwrapped = envelope::open(kind, self.migration_key.as_ref(), blob)?;
             inner = &unwrapped;
         }
         match envelope::layer(inner)? {
             Layer::Migration => Err(SealFault::Damaged),
-            Layer::Digest | Layer::State => envelope::open(kind, self.host.key.as_mut(), inner),
+            Layer::Digest | Layer::State => envelope::open(kind, self.host.key.as_deref(), inner),
         }
     }
 
@@ -469,7 +464,7 @@ impl Tpm {
                 let permanent = match &self.received_permanent {
                     Some(bytes) => bytes,
                     None => {
-                        stored = self.host.load(Kind::Permanent)?.ok_or_else(|| {
+                        stored = self.host.load(true)?.ok_or_else(|| {
                             Refused::new(result::RETRY, "the volatile blob came before the permanent one")
                         })?;
                         &stored

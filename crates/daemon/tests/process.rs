@@ -53,7 +53,7 @@ fn sigterm_ends_cleanly_and_leaves_no_files() {
     for left in ["pid", "ctrl", "data"] {
         assert!(!folder.at(left).exists(), "{left}");
     }
-    assert!(folder.at("state/vtpm2.state").exists());
+    assert!(folder.at("state/tpm.state").exists());
 }
 
 #[test]
@@ -122,7 +122,7 @@ fn a_second_instance_is_refused_by_the_lock() {
         .output()
         .unwrap();
     assert_eq!(out.status.code(), Some(1));
-    assert!(String::from_utf8_lossy(&out.stderr).contains("in use by another process"));
+    assert!(String::from_utf8_lossy(&out.stderr).contains("in use by process"));
     drop(first);
 }
 
@@ -143,14 +143,18 @@ fn encrypted_state_needs_its_key() {
     };
     assert!(refused(&["--key", &wrong]).contains("another key"));
     assert!(refused(&[]).contains("no key was given"));
-    let state = folder.at("state/vtpm2.state");
+    let state = folder.at("state/tpm.state");
     let good = std::fs::read(&state).unwrap();
+    // Inside the first record's content, behind the block of the header.
+    let mut flipped = good.clone();
+    flipped[4096 + 400] ^= 1;
     for (bytes, part) in [
         (&b""[..], "empty"),
         (&good[..good.len() / 2], "cut off"),
         (&good[..20], "cut off"),
-        (&[&good[..good.len() - 1], &[!good[good.len() - 1]]].concat(), "damaged"),
-        (&[0; 300], "not a state"),
+        (&flipped, "damaged"),
+        (&[0; 300], "empty"),
+        (&[7; 300], "not a state"),
     ] {
         std::fs::write(&state, bytes).unwrap();
         assert!(refused(&["--key", &key]).contains(part), "{part}");
@@ -160,4 +164,44 @@ fn encrypted_state_needs_its_key() {
     let mut again = Daemon::running(&folder, &["--key", &key]);
     again.control().shutdown();
     assert!(again.wait().success());
+}
+
+#[test]
+fn a_lost_state_is_not_a_new_tpm_unless_asked_for() {
+    let folder = Folder::new("lost");
+    let mut daemon = Daemon::running(&folder, &[]);
+    daemon.control().shutdown();
+    daemon.wait();
+    std::fs::remove_file(folder.at("state/tpm.state")).unwrap();
+    let out = command(&folder, &[]).output().unwrap();
+    assert_eq!(out.status.code(), Some(1));
+    let text = String::from_utf8(out.stderr).unwrap();
+    assert!(text.contains("says that there has been one") && text.contains("--create"), "{text}");
+    let mut asked = Daemon::running(&folder, &["--create"]);
+    asked.control().shutdown();
+    assert!(asked.wait().success());
+}
+
+#[test]
+fn an_older_state_is_refused_by_the_anchor() {
+    let folder = Folder::new("anchor");
+    let anchor = folder.text("anchor");
+    let with_anchor = ["--vm", "vm-1", "--anchor", &anchor];
+    let round = |extra: &[&str]| {
+        let all = [&with_anchor[..], extra].concat();
+        let mut daemon = Daemon::running(&folder, &all);
+        daemon.control().shutdown();
+        assert!(daemon.wait().success());
+    };
+    round(&[]);
+    let old = std::fs::read(folder.at("state/tpm.state")).unwrap();
+    round(&[]);
+    std::fs::write(folder.at("state/tpm.state"), old).unwrap();
+    let out = command(&folder, &with_anchor).output().unwrap();
+    let text = String::from_utf8(out.stderr).unwrap();
+    assert!(out.status.code() == Some(1) && text.contains("is older than the last one known"), "{text}");
+    round(&["--accept-rollback", "the newer disk burnt"]);
+    round(&[]);
+    let other = command(&folder, &["--vm", "vm-2"]).output().unwrap();
+    assert!(String::from_utf8_lossy(&other.stderr).contains("that of VM vm-1"));
 }

@@ -20,6 +20,13 @@ Which TPM
   --tpmstate dir=FOLDER|backend-uri=dir://FOLDER[,mode=OCTAL][,lock=false][,fsync=false]
                             the folder of the state; the variable TPM_PATH is used when not given.
                             Every commit is synced to disk unless fsync=false
+  --vm NAME                 whose state it is, best the UUID; that of another VM is refused
+  --create                  make a new TPM if the state is missing, even where one has been
+  --durability none|data|full
+                            what a commit waits for: nothing, the data on the disk (default), all metadata too
+  --history N               keep the last N states (default 16)
+  --anchor FILE             remember the newest state in this file, on another disk, and refuse older ones
+  --accept-rollback REASON  go on with an older state than the anchor knows; the reason is kept in the history
   --key file=PATH|fd=N[,format=hex|binary][,mode=aes-128-cbc|aes-256-cbc][,remove]
   --key pwdfile=PATH|pwdfd=N[,kdf=pbkdf2|sha512][,remove]
                             encrypt the state with a key or a passphrase; mode= gives the length of the key

@@ -5,11 +5,13 @@
 
 mod getopt;
 pub(crate) mod help;
+mod store;
 mod suboptions;
 
 use crate::failure::{Failure, failure};
 use getopt::Spec;
 use std::path::PathBuf;
+pub(crate) use store::StoreOptions;
 use suboptions::Suboptions;
 
 /// Where a channel's socket comes from.
@@ -155,6 +157,8 @@ pub(crate) struct Options {
     pub(crate) ctrl: Option<ControlChannel>,
     /// The state.
     pub(crate) state: Option<StateOption>,
+    /// How it is kept.
+    pub(crate) store: StoreOptions,
     /// The state key.
     pub(crate) key: Option<KeyOption>,
     /// The migration key.
@@ -228,6 +232,12 @@ const TABLE: &[Spec] = &[
     option("print-info", None, true),
     option("pcap", None, true),
     option("crypto", None, true),
+    option("vm", None, true),
+    option("create", None, false),
+    option("durability", None, true),
+    option("history", None, true),
+    option("anchor", None, true),
+    option("accept-rollback", None, true),
 ];
 
 fn number(option: &str, text: &str) -> Result<u64, Failure> {
@@ -398,7 +408,9 @@ fn state(text: &str) -> Result<StateOption, Failure> {
         fsync: s.switch("fsync").unwrap_or(true),
     };
     if s.switch("backup") == Some(true) {
-        return Err(failure!("--tpmstate: 'backup' is not supported: every commit replaces the state atomically"));
+        return Err(failure!(
+            "--tpmstate: 'backup' is not supported, and not needed: the state keeps older generations"
+        ));
     }
     s.finish()?;
     Ok(option)
@@ -430,6 +442,9 @@ impl Options {
     }
 
     fn set(&mut self, name: &str, value: &str, env_port: Option<&str>) -> Result<(), Failure> {
+        if self.store.set(name, value)? {
+            return Ok(());
+        }
         match name {
             "daemon" => self.daemon = true,
             "help" => self.help = true,

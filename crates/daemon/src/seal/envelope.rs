@@ -1,5 +1,5 @@
-//! The envelope: 80 bytes of header, then the engine's bytes, sealed or with a digest. The layout is in
-//! `docs/reference/daemon-state.md`.
+//! The envelope of state blobs: 80 bytes of header, then the engine's bytes, sealed or with a digest. The layout is in
+//! `docs/reference/state-blobs.md`.
 
 use super::key::{CHECK, Kdf, SALT, SealKey};
 use aes_gcm_siv::aead::{Aead, KeyInit, Payload};
@@ -56,8 +56,6 @@ pub(crate) enum SealFault {
     KeyMissing,
     /// Sealed with another key.
     WrongKey,
-    /// Not sealed although a key was given.
-    NotSealed,
     /// The kernel gave no random bytes.
     Entropy,
 }
@@ -65,18 +63,14 @@ pub(crate) enum SealFault {
 impl fmt::Display for SealFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Empty => "it is empty; restore it from a backup, or remove it to start a new TPM",
-            Self::Torn => "it is cut off; restore it from a backup",
-            Self::NotAState => "it is not a state of vtpmd",
+            Self::Empty => "it is empty",
+            Self::Torn => "it is cut off",
+            Self::NotAState => "it is not a state blob of vtpmd",
             Self::Version => "a newer version of vtpmd wrote it; run that version",
             Self::OtherKind => "it is a state of another kind (permanent and volatile were exchanged)",
-            Self::Damaged => "it is damaged: its checksum is wrong; restore it from a backup",
+            Self::Damaged => "it is damaged: its checksum is wrong",
             Self::KeyMissing => "it is encrypted and no key was given; give the key with --key",
             Self::WrongKey => "it is encrypted with another key than the one given",
-            Self::NotSealed => {
-                "a key was given but it is not encrypted; vtpmd does not trust a plain state where an encrypted one \
-                 is expected"
-            }
             Self::Entropy => "the system gave no random numbers",
         })
     }
@@ -184,7 +178,7 @@ pub(crate) fn wrap_plain(kind: Kind, content: &[u8]) -> Result<Vec<u8>, SealFaul
 }
 
 /// Seals `content` with `key`.
-pub(crate) fn seal(kind: Kind, layer: Layer, key: &mut SealKey, content: &[u8]) -> Result<Vec<u8>, SealFault> {
+pub(crate) fn seal(kind: Kind, layer: Layer, key: &SealKey, content: &[u8]) -> Result<Vec<u8>, SealFault> {
     let kdf = key.kdf as u8;
     let derived = key.for_sealing()?;
     let mut nonce = [0; 12];
@@ -208,7 +202,7 @@ pub(crate) fn seal(kind: Kind, layer: Layer, key: &mut SealKey, content: &[u8]) 
 }
 
 /// Opens an envelope of any layer; `key` is the key of the layer that it has.
-pub(crate) fn open(kind: Kind, key: Option<&mut SealKey>, bytes: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealFault> {
+pub(crate) fn open(kind: Kind, key: Option<&SealKey>, bytes: &[u8]) -> Result<Zeroizing<Vec<u8>>, SealFault> {
     let layer = layer(bytes)?;
     let Some((head, body)) = bytes.split_first_chunk::<HEADER>() else { return Err(SealFault::Torn) };
     let header = Header::decode(head)?;
@@ -251,48 +245,48 @@ mod tests {
     fn plain_and_sealed_come_back() {
         let plain = wrap_plain(Kind::Permanent, b"state").unwrap();
         assert_eq!(&**open(Kind::Permanent, None, &plain).unwrap(), b"state");
-        let mut key = SealKey::test(&[1; 32]);
-        let sealed = seal(Kind::Volatile, Layer::State, &mut key, b"state").unwrap();
+        let key = SealKey::test(&[1; 32]);
+        let sealed = seal(Kind::Volatile, Layer::State, &key, b"state").unwrap();
         assert!(!sealed.windows(5).any(|w| w == b"state"));
-        assert_eq!(&**open(Kind::Volatile, Some(&mut key), &sealed).unwrap(), b"state");
-        let mut fresh = SealKey::test(&[1; 32]);
-        assert_eq!(&**open(Kind::Volatile, Some(&mut fresh), &sealed).unwrap(), b"state");
+        assert_eq!(&**open(Kind::Volatile, Some(&key), &sealed).unwrap(), b"state");
+        let fresh = SealKey::test(&[1; 32]);
+        assert_eq!(&**open(Kind::Volatile, Some(&fresh), &sealed).unwrap(), b"state");
         assert_eq!(layer(&sealed), Ok(Layer::State));
     }
 
     #[test]
     fn each_fault_has_its_name() {
-        let mut key = SealKey::test(&[1; 32]);
-        let sealed = seal(Kind::Permanent, Layer::State, &mut key, b"state").unwrap();
-        let mut wrong = SealKey::test(&[2; 32]);
-        let open_p = |k: Option<&mut SealKey>, b: &[u8]| open(Kind::Permanent, k, b).map(|_| ()).unwrap_err();
+        let key = SealKey::test(&[1; 32]);
+        let sealed = seal(Kind::Permanent, Layer::State, &key, b"state").unwrap();
+        let wrong = SealKey::test(&[2; 32]);
+        let open_p = |k: Option<&SealKey>, b: &[u8]| open(Kind::Permanent, k, b).map(|_| ()).unwrap_err();
         assert_eq!(open_p(None, &sealed), SealFault::KeyMissing);
-        assert_eq!(open_p(Some(&mut wrong), &sealed), SealFault::WrongKey);
+        assert_eq!(open_p(Some(&wrong), &sealed), SealFault::WrongKey);
         assert_eq!(open_p(None, b""), SealFault::Empty);
         assert_eq!(open_p(None, b"VTPM"), SealFault::Torn);
         assert_eq!(open_p(None, &[9; 200]), SealFault::NotAState);
-        assert_eq!(open(Kind::Volatile, Some(&mut key), &sealed).unwrap_err(), SealFault::OtherKind);
+        assert_eq!(open(Kind::Volatile, Some(&key), &sealed).unwrap_err(), SealFault::OtherKind);
         let mut newer = sealed.clone();
         newer[9] = 2;
-        assert_eq!(open_p(Some(&mut key), &newer), SealFault::Version);
+        assert_eq!(open_p(Some(&key), &newer), SealFault::Version);
     }
 
     #[test]
     fn every_cut_and_every_flipped_bit_is_found() {
-        let mut key = SealKey::test(&[1; 32]);
+        let key = SealKey::test(&[1; 32]);
         let plain = wrap_plain(Kind::Permanent, b"some state bytes").unwrap();
-        let sealed = seal(Kind::Permanent, Layer::State, &mut key, b"some state bytes").unwrap();
+        let sealed = seal(Kind::Permanent, Layer::State, &key, b"some state bytes").unwrap();
         for bytes in [&plain, &sealed] {
             for end in 0..bytes.len() {
-                assert!(open(Kind::Permanent, Some(&mut key), &bytes[..end]).is_err());
+                assert!(open(Kind::Permanent, Some(&key), &bytes[..end]).is_err());
             }
             for at in 0..bytes.len() {
                 let mut bad = bytes.clone();
                 bad[at] ^= 1;
-                assert!(open(Kind::Permanent, Some(&mut key), &bad).is_err(), "byte {at}");
+                assert!(open(Kind::Permanent, Some(&key), &bad).is_err(), "byte {at}");
             }
             let longer = [bytes.as_slice(), b"x"].concat();
-            assert!(open(Kind::Permanent, Some(&mut key), &longer).is_err());
+            assert!(open(Kind::Permanent, Some(&key), &longer).is_err());
         }
     }
 }

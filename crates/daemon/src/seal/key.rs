@@ -6,6 +6,7 @@ use crate::options::{KeyKind, KeyOption, PassphraseKdf, Source};
 use hkdf::Hkdf;
 use rustix::fs::{Mode, OFlags};
 use sha2::Sha512;
+use std::sync::{Mutex, PoisonError};
 use zeroize::Zeroizing;
 
 /// PBKDF2 rounds for new passphrase-sealed states: under 0.1 s once per process.
@@ -32,6 +33,7 @@ pub(super) enum Kdf {
 }
 
 /// One derived key with what the envelope records of it.
+#[derive(Clone)]
 pub(super) struct Derived {
     pub(super) salt: [u8; SALT],
     pub(super) rounds: u32,
@@ -43,7 +45,7 @@ pub(super) struct Derived {
 pub(crate) struct SealKey {
     secret: Zeroizing<Vec<u8>>,
     pub(super) kdf: Kdf,
-    derived: Option<Derived>,
+    derived: Mutex<Option<Derived>>,
 }
 
 impl core::fmt::Debug for SealKey {
@@ -133,7 +135,7 @@ impl SealKey {
         if let (true, Source::File(path)) = (from.remove, &from.source) {
             rustix::fs::unlink(path).map_err(|e| failure!("--{option}: cannot remove {}: {e}", path.display()))?;
         }
-        Ok(Self { secret, kdf, derived: None })
+        Ok(Self { secret, kdf, derived: Mutex::new(None) })
     }
 
     fn derive(&self, salt: [u8; SALT], rounds: u32) -> Result<Derived, SealFault> {
@@ -155,29 +157,30 @@ impl SealKey {
         Ok(derived)
     }
 
-    /// The key for sealing: that of the state that was opened, or a new one with a fresh salt.
-    pub(super) fn for_sealing(&mut self) -> Result<&Derived, SealFault> {
-        if self.derived.is_none() {
-            let mut salt = [0; SALT];
-            crate::random::fill(&mut salt).map_err(|_| SealFault::Entropy)?;
-            let rounds = if self.kdf == Kdf::Pbkdf2 { ROUNDS } else { 0 };
-            self.derived = Some(self.derive(salt, rounds)?);
+    /// The key for sealing: that of what was opened last, or a new one with a fresh salt.
+    pub(super) fn for_sealing(&self) -> Result<Derived, SealFault> {
+        let mut derived = self.derived.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(derived) = &*derived {
+            return Ok(derived.clone());
         }
-        self.derived.as_ref().ok_or(SealFault::Entropy)
+        let mut salt = [0; SALT];
+        crate::random::fill(&mut salt).map_err(|_| SealFault::Entropy)?;
+        let rounds = if self.kdf == Kdf::Pbkdf2 { ROUNDS } else { 0 };
+        Ok(derived.insert(self.derive(salt, rounds)?).clone())
     }
 
     /// The key for opening an envelope with this salt and number of rounds.
-    pub(super) fn for_opening(&mut self, salt: [u8; SALT], rounds: u32) -> Result<&Derived, SealFault> {
-        let same = self.derived.as_ref().is_some_and(|d| d.salt == salt && d.rounds == rounds);
-        if !same {
-            self.derived = Some(self.derive(salt, rounds)?);
+    pub(super) fn for_opening(&self, salt: [u8; SALT], rounds: u32) -> Result<Derived, SealFault> {
+        let mut derived = self.derived.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*derived {
+            Some(derived) if derived.salt == salt && derived.rounds == rounds => Ok(derived.clone()),
+            _ => Ok(derived.insert(self.derive(salt, rounds)?).clone()),
         }
-        self.derived.as_ref().ok_or(SealFault::Damaged)
     }
 
     #[cfg(test)]
     pub(crate) fn test(secret: &[u8]) -> Self {
-        Self { secret: Zeroizing::new(secret.to_vec()), kdf: Kdf::Key, derived: None }
+        Self { secret: Zeroizing::new(secret.to_vec()), kdf: Kdf::Key, derived: Mutex::new(None) }
     }
 }
 
@@ -214,7 +217,7 @@ mod tests {
 
     #[test]
     fn too_many_and_too_few_rounds_are_refused_at_once() {
-        let mut key = pipe(b"x", KeyKind::Passphrase(PassphraseKdf::Pbkdf2), 32).unwrap();
+        let key = pipe(b"x", KeyKind::Passphrase(PassphraseKdf::Pbkdf2), 32).unwrap();
         assert!(key.for_opening([0; SALT], u32::MAX).is_err());
         assert!(key.for_opening([0; SALT], 1).is_err());
     }

@@ -23,6 +23,9 @@ pub(super) const ALLOWED: &[i64] = &[
     libc::SYS_ioctl,
     // State files, and `NOTIFY_SOCKET`.
     libc::SYS_openat,
+    libc::SYS_pread64,
+    libc::SYS_pwrite64,
+    libc::SYS_uname,
     libc::SYS_fstat,
     libc::SYS_newfstatat,
     libc::SYS_statx,

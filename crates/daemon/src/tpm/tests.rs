@@ -1,10 +1,22 @@
 use super::*;
-use crate::testing::{CounterMaker, Memory};
+use crate::seal::LocalKey;
+use crate::testing::CounterMaker;
+use sealwright_state::backend::{Memory, MemoryCell};
+use sealwright_state::{KeyManager, Settings};
+use std::sync::Mutex;
 
-fn tpm(memory: &Memory, key: Option<&[u8]>, migration_key: Option<&[u8]>) -> Tpm {
-    let store = Box::new(Memory { cells: memory.cells.clone(), locked: false });
-    let [key, migration_key] = [key, migration_key].map(|k| k.map(SealKey::test));
-    Tpm::new(Box::new(CounterMaker), store, key, migration_key, Manners::default(), Arc::default())
+type Cell = Arc<Mutex<MemoryCell>>;
+
+fn tpm_with(memory: &Cell, key: Option<&[u8]>, migration_key: Option<&[u8]>, manners: Manners) -> Tpm {
+    let key = key.map(|k| Arc::new(SealKey::test(k)));
+    let keys = key.as_ref().map(|key| Arc::new(LocalKey(key.clone())) as Arc<dyn KeyManager>);
+    let settings = Settings::new(sealwright_state::Kind::Tpm);
+    let store = Store::new(Box::new(Memory::on(memory.clone())), keys, settings);
+    Tpm::new(Box::new(CounterMaker), store, key, migration_key.map(SealKey::test), manners, Arc::default())
+}
+
+fn tpm(memory: &Cell, key: Option<&[u8]>, migration_key: Option<&[u8]>) -> Tpm {
+    tpm_with(memory, key, migration_key, Manners::default())
 }
 
 fn run(tpm: &mut Tpm, code: u8) -> u32 {
@@ -16,7 +28,7 @@ fn run(tpm: &mut Tpm, code: u8) -> u32 {
 
 #[test]
 fn off_means_failure_and_on_means_answers() {
-    let memory = Memory::default();
+    let memory = Cell::default();
     let mut one = tpm(&memory, None, None);
     assert_eq!(run(&mut one, 1), 0x101);
     one.init(false).unwrap();
@@ -29,48 +41,46 @@ fn off_means_failure_and_on_means_answers() {
 
 #[test]
 fn a_commit_that_fails_changes_nothing() {
-    let memory = Memory::default();
+    let memory = Cell::default();
     let mut one = tpm(&memory, None, None);
     one.init(false).unwrap();
-    memory.cells.lock().unwrap().fail = true;
+    memory.lock().unwrap().full = true;
     assert_eq!(run(&mut one, 1), 0x923);
-    memory.cells.lock().unwrap().fail = false;
+    memory.lock().unwrap().full = false;
     assert_eq!(run(&mut one, 1), 1);
 }
 
 #[test]
-fn missing_is_new_but_damaged_is_not() {
-    let memory = Memory::default();
+fn missing_is_new_but_damaged_and_lost_are_not() {
+    let memory = Cell::default();
     tpm(&memory, None, None).init(false).unwrap();
-    let good = memory.cells.lock().unwrap().permanent.clone().unwrap();
-    for bad in [Vec::new(), good[..good.len() - 1].to_vec(), vec![0; 200]] {
-        memory.cells.lock().unwrap().permanent = Some(bad.clone());
+    let good = memory.lock().unwrap().journal.clone().unwrap();
+    for bad in [Vec::new(), good[..good.len() - 4096].to_vec(), vec![7; 200]] {
+        memory.lock().unwrap().journal = Some(bad.clone());
         let mut one = tpm(&memory, None, None);
         assert!(one.check_stored().is_err());
         assert_eq!(one.init(false).unwrap_err().code, result::FAIL);
-        assert_eq!(memory.cells.lock().unwrap().permanent.as_ref(), Some(&bad));
+        assert_eq!(memory.lock().unwrap().journal.as_ref(), Some(&bad));
     }
-    memory.cells.lock().unwrap().permanent = None;
-    memory.cells.lock().unwrap().volatile = Some(good);
-    assert!(tpm(&memory, None, None).check_stored().is_err());
 }
 
 #[test]
 fn a_sealed_state_opens_with_its_key_only() {
-    let memory = Memory::default();
+    let memory = Cell::default();
     tpm(&memory, Some(&[1; 32]), None).init(false).unwrap();
     tpm(&memory, Some(&[1; 32]), None).init(false).unwrap();
     assert!(tpm(&memory, Some(&[2; 32]), None).check_stored().unwrap_err().why.contains("another key"));
     assert!(tpm(&memory, None, None).check_stored().unwrap_err().why.contains("no key"));
-    memory.cells.lock().unwrap().permanent = Some(envelope::wrap_plain(Kind::Permanent, &[7]).unwrap());
-    assert!(tpm(&memory, Some(&[1; 32]), None).check_stored().unwrap_err().why.contains("not encrypted"));
+    let plain = Cell::default();
+    tpm(&plain, None, None).init(false).unwrap();
+    assert!(tpm(&plain, Some(&[1; 32]), None).check_stored().unwrap_err().why.contains("not encrypted"));
 }
 
 #[test]
 fn a_migration_carries_permanent_and_volatile_state() {
     for keys in [(None, None), (Some(&[1_u8; 32][..]), None), (Some(&[1; 32][..]), Some(&[3_u8; 32][..]))] {
         for decrypted in [true, false] {
-            let (source, target) = (Memory::default(), Memory::default());
+            let (source, target) = (Cell::default(), Cell::default());
             let mut from = tpm(&source, keys.0, keys.1);
             from.init(false).unwrap();
             run(&mut from, 1);
@@ -89,7 +99,7 @@ fn a_migration_carries_permanent_and_volatile_state() {
             assert_eq!(to.engine.as_mut().unwrap().save_volatile(&mut to.host), [1, 1, 0]);
             assert_eq!(run(&mut to, 1), 2);
             if keys.1.is_some() {
-                let mut other = tpm(&Memory::default(), keys.0, None);
+                let mut other = tpm(&Cell::default(), keys.0, None);
                 assert_eq!(other.set_state_blob(1, &permanent).unwrap_err().code, result::KEY_NOT_FOUND);
             }
         }
@@ -98,7 +108,7 @@ fn a_migration_carries_permanent_and_volatile_state() {
 
 #[test]
 fn a_stored_volatile_state_is_continued_and_deleted_when_asked() {
-    let memory = Memory::default();
+    let memory = Cell::default();
     let mut one = tpm(&memory, None, None);
     one.init(false).unwrap();
     run(&mut one, 0);
@@ -107,14 +117,14 @@ fn a_stored_volatile_state_is_continued_and_deleted_when_asked() {
     let mut two = tpm(&memory, None, None);
     two.init(false).unwrap();
     assert_eq!(two.engine.as_mut().unwrap().save_volatile(&mut two.host), [0, 1, 0]);
-    assert!(memory.cells.lock().unwrap().volatile.is_some());
+    assert!(two.host.store.has_volatile());
     two.init(true).unwrap();
-    assert!(memory.cells.lock().unwrap().volatile.is_none());
+    assert!(!two.host.store.has_volatile());
 }
 
 #[test]
 fn a_bad_blob_drops_what_was_received() {
-    let memory = Memory::default();
+    let memory = Cell::default();
     let mut one = tpm(&memory, None, None);
     let good = envelope::wrap_plain(Kind::Permanent, &[9]).unwrap();
     one.set_state_blob(1, &good).unwrap();
@@ -125,7 +135,7 @@ fn a_bad_blob_drops_what_was_received() {
 
 #[test]
 fn the_buffer_size_keeps_its_bounds() {
-    let mut one = tpm(&Memory::default(), None, None);
+    let mut one = tpm(&Cell::default(), None, None);
     assert_eq!(one.buffer_size(0), BUFFER_SIZE);
     assert_eq!(one.buffer_size(3968).0, 3968);
     assert_eq!(one.buffer_size(1).0, BUFFER_SIZE.1);

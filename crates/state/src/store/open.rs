@@ -13,6 +13,11 @@ use zeroize::Zeroizing;
 impl Store {
     /// Reads the state and checks all that can be checked. Needs no lock.
     pub fn load(&mut self) -> Result<(), StateError> {
+        let unclean = self.epoch != 0 && self.backend.is_locked() && self.journal.as_ref().is_some_and(|j| j.doubt);
+        if unclean && self.rewrite(None).is_err() {
+            // What is stored may have the remains of a write that was refused; what is known here has not.
+            return Ok(());
+        }
         self.journal = None;
         let place = self.place();
         let Some(bytes) = self.backend.read()? else { return Err(self.missing()) };
@@ -200,6 +205,14 @@ impl Store {
             return Err(StateError::NoGeneration { place: self.place(), sequence, kept: format!("{first} to {last}") });
         };
         self.content(entry.at, entry.length, &entry.generation)
+    }
+
+    /// The generations that are stored, without their key: nothing is opened or remembered. `None` if there is no state.
+    pub fn peek(&mut self) -> Result<Option<Vec<Generation>>, StateError> {
+        let place = self.place();
+        let Some(bytes) = self.backend.read()? else { return Ok(None) };
+        let found = scan::scan(&place, self.settings.kind, &bytes)?;
+        Ok(Some(found.entries.into_iter().map(|e| e.generation).collect()))
     }
 
     /// Reads everything again, and opens every generation that is kept; returns how many they are.

@@ -9,6 +9,9 @@ use crate::key::{KeyContext, KeyManager};
 use crate::store::Secret;
 use std::sync::Arc;
 
+/// Generations with their frames.
+type Frames = Vec<(Generation, Vec<u8>)>;
+
 impl Store {
     /// Has the same data key wrapped by another wrapping key or manager. No record changes.
     pub fn rewrap(&mut self, keys: Arc<dyn KeyManager>) -> Result<(), StateError> {
@@ -83,9 +86,9 @@ impl Store {
         contents: Vec<(Generation, zeroize::Zeroizing<Vec<u8>>)>,
         state: &[u8],
         reason: &str,
-    ) -> Result<(Vec<(Generation, Vec<u8>)>, Generation), StateError> {
+    ) -> Result<(Frames, Generation), StateError> {
         let key = self.secret.as_ref().map_or(DataKeyId::NONE, |s: &Secret| s.id);
-        let mut frames: Vec<(Generation, Vec<u8>)> = Vec::new();
+        let mut frames: Frames = Vec::new();
         for (mut generation, content) in contents {
             generation.was = generation.digest;
             generation.key = key;

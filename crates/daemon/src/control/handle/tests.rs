@@ -1,5 +1,5 @@
 use super::*;
-use crate::testing::{CounterMaker, Memory};
+use crate::testing::{CounterMaker, memory_store};
 use crate::tpm::{Manners, Tpm};
 use core::sync::atomic::AtomicBool;
 use core::time::Duration;
@@ -17,7 +17,7 @@ impl Peer {
     fn new() -> Self {
         let cancel = Arc::new(AtomicBool::new(false));
         let maker = Box::new(CounterMaker);
-        let tpm = Tpm::new(maker, Box::new(Memory::default()), None, None, Manners::default(), cancel.clone());
+        let tpm = Tpm::new(maker, memory_store(), None, None, Manners::default(), cancel.clone());
         let shared = Arc::new(Shared::new(tpm, cancel, true, false).unwrap());
         let (stream, ours) = UnixStream::pair().unwrap();
         stream.set_read_timeout(Some(Duration::from_millis(50))).unwrap();

@@ -1,5 +1,5 @@
 use super::*;
-use crate::testing::{CounterMaker, Memory};
+use crate::testing::{CounterMaker, memory_store};
 use crate::tpm::{Manners, Tpm};
 use core::sync::atomic::AtomicBool;
 use core::time::Duration;
@@ -9,8 +9,7 @@ use std::time::Instant;
 
 fn client(initialised: bool) -> (UnixStream, Arc<Shared>) {
     let cancel = Arc::new(AtomicBool::new(false));
-    let mut tpm =
-        Tpm::new(Box::new(CounterMaker), Box::new(Memory::default()), None, None, Manners::default(), cancel.clone());
+    let mut tpm = Tpm::new(Box::new(CounterMaker), memory_store(), None, None, Manners::default(), cancel.clone());
     if initialised {
         tpm.init(false).unwrap();
     }

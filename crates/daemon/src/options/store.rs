@@ -1,0 +1,53 @@
+//! Options about the state that swtpm does not have.
+
+use crate::failure::{Failure, failure};
+use sealwright_state::VmId;
+use sealwright_state::backend::Durability;
+use std::path::PathBuf;
+
+/// How the state is kept.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct StoreOptions {
+    /// `--vm`: whose state it is.
+    pub(crate) vm: Option<VmId>,
+    /// `--create`: make a new TPM even if one was here that is lost.
+    pub(crate) create: bool,
+    /// `--durability`, which overrides `fsync=`.
+    pub(crate) durability: Option<Durability>,
+    /// `--history`: how many states are kept.
+    pub(crate) history: Option<usize>,
+    /// `--anchor`: the file that remembers the newest generation.
+    pub(crate) anchor: Option<PathBuf>,
+    /// `--accept-rollback`: why to go on with an older state.
+    pub(crate) accept_rollback: Option<String>,
+}
+
+impl StoreOptions {
+    /// Takes one option; false if it is none of these.
+    pub(super) fn set(&mut self, name: &str, value: &str) -> Result<bool, Failure> {
+        match name {
+            "vm" => self.vm = Some(VmId::new(value).map_err(|fault| failure!("--vm: {fault}"))?),
+            "create" => self.create = true,
+            "durability" => {
+                self.durability = Some(match value {
+                    "none" => Durability::None,
+                    "data" => Durability::Data,
+                    "full" => Durability::Full,
+                    _ => return Err(failure!("--durability: '{value}' is unknown; none, data and full are known")),
+                });
+            }
+            "history" => {
+                let count = value.parse().ok().filter(|n| (1..=1000).contains(n));
+                self.history = Some(count.ok_or_else(|| failure!("--history needs a number from 1 to 1000"))?);
+            }
+            "anchor" if !value.is_empty() => self.anchor = Some(PathBuf::from(value)),
+            "anchor" => return Err(failure!("--anchor needs the path of a file")),
+            "accept-rollback" if !value.trim().is_empty() => self.accept_rollback = Some(value.to_owned()),
+            "accept-rollback" => {
+                return Err(failure!("--accept-rollback needs a reason, which is kept in the history"));
+            }
+            _ => return Ok(false),
+        }
+        Ok(true)
+    }
+}

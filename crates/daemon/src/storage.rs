@@ -1,0 +1,40 @@
+//! The store of the TPM, made from the command line.
+
+use crate::failure::{Failure, failure};
+use crate::options::{Options, StateOption};
+use crate::seal::{LocalKey, SealKey};
+use sealwright_state::anchor::FileAnchor;
+use sealwright_state::backend::{Durability, Folder};
+use sealwright_state::disk::HostFolder;
+use sealwright_state::{KeyManager, Kind, Settings, Store};
+use std::path::Path;
+use std::sync::Arc;
+
+fn folder(path: &Path, what: &str, mode: Option<u32>) -> Result<Box<HostFolder>, Failure> {
+    let opened = HostFolder::open(path, mode);
+    opened.map(Box::new).map_err(|e| failure!("cannot open {what} {}: {e}", path.display()))
+}
+
+/// The store that `--tpmstate` and the options about it describe. Nothing is read or locked yet.
+pub(crate) fn store(options: &Options, state: &StateOption, key: Option<&Arc<SealKey>>) -> Result<Store, Failure> {
+    let disk = folder(&state.dir, "the state folder", state.mode)?;
+    let usual = if state.fsync { Durability::Data } else { Durability::None };
+    let durability = options.store.durability.unwrap_or(usual);
+    let backend = Folder::new(disk, Kind::Tpm, durability, state.lock);
+    let keys = key.map(|key| Arc::new(LocalKey(key.clone())) as Arc<dyn KeyManager>);
+    let mut settings = Settings::new(Kind::Tpm);
+    settings.vm = options.store.vm.clone();
+    settings.accept_rollback = options.store.accept_rollback.clone();
+    if let Some(history) = options.store.history {
+        settings.history = history;
+    }
+    let store = Store::new(Box::new(backend), keys, settings);
+    let Some(path) = &options.store.anchor else { return Ok(store) };
+    if options.store.vm.is_none() {
+        return Err(failure!("--anchor needs --vm: the anchor remembers states by the names of their VMs"));
+    }
+    let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let name = path.file_name().and_then(|n| n.to_str());
+    let name = name.ok_or_else(|| failure!("--anchor: {} does not name a file", path.display()))?;
+    Ok(store.with_anchor(Box::new(FileAnchor::new(folder(parent, "the folder of the anchor", Some(0o600))?, name))))
+}
