@@ -112,7 +112,7 @@ fn keys(c: &mut Client<'_>, outside: &Outside) {
     // Deterministic: RSASSA.
     c.ask("RSASSA", "Sign", &[0x8100_0003], &[b""], Out::new().sized(&[1; 32]).u16(NULL).raw(&none().0));
     c.only_code("ECDSA", "Sign", &[SIGN_ECC], &[AUTH], Out::new().sized(&[1; 32]).u16(NULL).raw(&none().0));
-    let encrypt = Out::new().u8(0).u16(NULL).sized(&[3; 16]).sized(&[4; 50]);
+    let encrypt = Out::new().u8(0).u16(NULL).sized(&[3; 16]).sized(&[4; 48]);
     c.ask("AES", "EncryptDecrypt", &[0x8100_0006], &[b""], encrypt);
     c.ask("credential", "MakeCredential", &[SRK], &[], Out::new().sized(&[]).sized(&[1; 34]));
     // The ticket of a hash that the old TPM made lets a restricted key sign, here only a key that needs none.

@@ -23,9 +23,9 @@ pub(super) const RAM_SIZE: usize = 512;
 const RAM_HEADER: usize = 12;
 /// Bytes of user NV.
 const NVRAM_SIZE: u64 = 171_200;
-/// Bytes that an entry of NV takes in libtpms: an Index beside its data, and an object of any kind. Readers only look
-/// whether they are 0.
-const INDEX_ENTRY: usize = 4 + 144;
+/// Bytes that an entry of NV takes in libtpms: an Index beside its data, and an object of any kind. Some versions use
+/// them as they are.
+const INDEX_ENTRY: usize = 4 + 148;
 const OBJECT_ENTRY: u32 = 2608;
 
 /// Live attributes and data of the orderly Indexes, by handle.
