@@ -5,12 +5,16 @@ use crate::failure::{Failure, failure};
 use crate::options::Endpoint;
 use crate::user;
 use core::net::SocketAddr;
+use core::time::Duration;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, Mode};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
 use std::net::ToSocketAddrs;
 use std::path::PathBuf;
+
+/// Between two tries to accept a client while the system is short of something.
+const SHORTAGE: Duration = Duration::from_millis(100);
 
 /// A listening socket.
 #[derive(Debug)]
@@ -97,7 +101,8 @@ pub(crate) fn bind(option: &str, endpoint: &Endpoint) -> Result<Bound, Failure> 
 }
 
 impl Listener {
-    /// The next client. Clients that left again while they waited are passed over.
+    /// The next client. Clients that left again while they waited are passed over, and a want of descriptors or
+    /// memory is waited out: it is no reason to end a TPM.
     pub(crate) fn accept(&self) -> rustix::io::Result<OwnedFd> {
         loop {
             match rustix::net::accept_with(&self.fd, SocketFlags::CLOEXEC) {
@@ -105,8 +110,11 @@ impl Listener {
                     no_delay(&fd);
                     return Ok(fd);
                 }
-                Err(Errno::INTR | Errno::CONNABORTED) => {}
-                Err(error) => return Err(error),
+                Err(error @ (Errno::AGAIN | Errno::BADF | Errno::INVAL | Errno::NOTSOCK | Errno::OPNOTSUPP)) => {
+                    return Err(error);
+                }
+                Err(Errno::MFILE | Errno::NFILE | Errno::NOBUFS | Errno::NOMEM) => std::thread::sleep(SHORTAGE),
+                Err(_) => {}
             }
         }
     }

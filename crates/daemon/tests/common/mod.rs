@@ -141,9 +141,9 @@ impl Drop for Daemon {
 }
 
 /// A control client.
-pub(crate) struct Control(pub(crate) UnixStream);
+pub(crate) struct Control<S = UnixStream>(pub(crate) S);
 
-impl Control {
+impl<S: Read + Write> Control<S> {
     pub(crate) fn send(&mut self, code: u32, body: &[u8]) {
         self.0.write_all(&[&code.to_be_bytes(), body].concat()).unwrap();
     }
@@ -187,7 +187,7 @@ impl Control {
 }
 
 /// A data client.
-pub(crate) struct Data(pub(crate) UnixStream);
+pub(crate) struct Data<S = UnixStream>(pub(crate) S);
 
 /// NV index of the counter that tests use.
 const INDEX: [u8; 4] = [0x01, 0x50, 0x00, 0x01];
@@ -201,7 +201,9 @@ impl Data {
         stream.set_read_timeout(Some(Duration::from_secs(60))).unwrap();
         Self(stream)
     }
+}
 
+impl<S: Read + Write> Data<S> {
     pub(crate) fn read(&mut self) -> Option<(u32, Vec<u8>)> {
         let mut head = [0; 10];
         self.0.read_exact(&mut head).ok()?;
