@@ -3,6 +3,7 @@
 mod bench;
 mod check;
 mod demo;
+mod faults;
 mod fuzz;
 mod packages;
 mod run;
@@ -25,6 +26,7 @@ Usage: cargo xtask COMMAND
                     median latency of each command, vtpmd and swtpm side by side
   fuzz [--commands N] [--seconds N] [--seed N] [--crypto rust|native] [--help]
                     mutated commands for the engine in one process, saved and restored after each
+  faults            every single fault of a disk under the store, and power cuts; counts them and what was lost
   check             the house rules: file sizes, no unsafe, no std in the engine, no machine paths
   help              this text
 
@@ -40,6 +42,7 @@ fn main() -> ExitCode {
         "demo" => demo::run(rest),
         "test" => test::run(rest),
         "bench" => bench::run(rest),
+        "faults" => faults::run(rest),
         "fuzz" => fuzz::run(rest),
         "check" => check::run(rest),
         "help" | "--help" | "-h" => {

@@ -84,9 +84,9 @@ pub enum StateError {
         /// Who remembers.
         anchor: String,
         /// The newest there.
-        found: Mark,
+        found: Box<Mark>,
         /// The newest known.
-        expected: Mark,
+        expected: Box<Mark>,
     },
     /// It is not the continuation of what is known to have been stored.
     #[error(
@@ -98,9 +98,9 @@ pub enum StateError {
         /// Who remembers.
         anchor: String,
         /// What is there with that number.
-        found: Mark,
+        found: Box<Mark>,
         /// What is known.
-        expected: Mark,
+        expected: Box<Mark>,
     },
     /// The key given is not the state's.
     #[error(
@@ -168,9 +168,9 @@ pub enum StateError {
         /// Where.
         place: String,
         /// What was left.
-        expected: Mark,
+        expected: Box<Mark>,
         /// What is there.
-        found: Mark,
+        found: Box<Mark>,
     },
     /// No room.
     #[error("there is no room for the state in {place}: {why}; make room, the next command tries again")]

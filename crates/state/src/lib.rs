@@ -3,10 +3,6 @@
 //! A state is a chain of [`Generation`]s. Each is sealed with a [`DataKey`] of its VM and kind; the data key is wrapped
 //! by a [`KeyManager`]. The format is in `docs/reference/state-format.md`.
 #![forbid(unsafe_code)]
-#![allow(
-    clippy::result_large_err,
-    reason = "an error is rare and final here, and names all that a person needs to act"
-)]
 #![cfg_attr(
     not(test),
     deny(

@@ -1,6 +1,6 @@
 //! What every back end promises, asked of each.
 
-use super::{Backend, Durability, Folder, Memory, MemoryCell};
+use super::{Backend, Device, Durability, Folder, Memory, MemoryCell};
 use crate::disk::HostFolder;
 use crate::error::StateError;
 use crate::identity::Kind;
@@ -34,6 +34,18 @@ impl Rig for InFolder {
     fn open(&self) -> Box<dyn Backend> {
         let disk = HostFolder::open(self.0.path(), None).unwrap();
         Box::new(Folder::new(Box::new(disk), Kind::Tpm, Durability::Full, true))
+    }
+}
+
+/// A single file; a block device is opened in the same way.
+struct InFile(Place);
+
+impl Rig for InFile {
+    fn new(name: &str) -> Self {
+        Self(Place::new(name))
+    }
+    fn open(&self) -> Box<dyn Backend> {
+        Box::new(Device::open(&self.0.file("one"), None, Kind::Tpm, Durability::Data, true).unwrap())
     }
 }
 
@@ -141,4 +153,5 @@ macro_rules! contract {
 contract! {
     memory: InMemory,
     folder: InFolder,
+    file: InFile,
 }

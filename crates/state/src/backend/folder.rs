@@ -270,8 +270,9 @@ impl Backend for Folder {
     fn claim(&mut self, lease: &Lease) -> Result<(), StateError> {
         self.check_mine()?;
         let first = lease.present && !self.lease.as_ref().is_some_and(|l| l.present);
+        // Before the note is written: a write that fails may have written it all the same.
+        self.epoch = self.epoch.max(lease.epoch);
         self.write_lease(lease).map_err(|e| self.fault("writing the lock file", &e))?;
-        self.epoch = lease.epoch;
         if let (true, Some(lock)) = (first, &self.lock) {
             self.sync(&**lock).map_err(|e| self.fault("syncing the lock file", &e))?;
         }

@@ -3,9 +3,11 @@
 
 #[cfg(test)]
 mod contract;
+mod device;
 mod folder;
 mod memory;
 
+pub use device::Device;
 pub use folder::Folder;
 pub use memory::{Memory, MemoryCell};
 

@@ -143,6 +143,15 @@ impl DiskFile for HostFile {
         }
     }
 
+    fn unlock(&self) {
+        let mut all = HELD.lock().unwrap_or_else(PoisonError::into_inner);
+        if let (Some(id), Some(fd)) = (self.held.lock().unwrap_or_else(PoisonError::into_inner).take(), &self.fd) {
+            all.remove(&id);
+            // Fails for no lock that this process has.
+            let _ = rustix::fs::fcntl_lock(fd, FlockOperation::NonBlockingUnlock);
+        }
+    }
+
     fn is_linked(&self) -> io::Result<bool> {
         Ok(rustix::fs::fstat(self.fd()?)?.st_nlink > 0)
     }

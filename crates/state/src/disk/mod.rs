@@ -3,6 +3,7 @@
 
 mod folder;
 
+pub(crate) use folder::HostFile;
 pub use folder::HostFolder;
 
 use std::io;
@@ -50,6 +51,8 @@ pub trait DiskFile: Send {
     fn sync_all(&self) -> io::Result<()>;
     /// Becomes the one holder of the file's lock; false if somebody else is. The lock ends when the file is dropped.
     fn try_lock(&self) -> io::Result<bool>;
+    /// Gives the lock back.
+    fn unlock(&self);
     /// True while the file has a name.
     fn is_linked(&self) -> io::Result<bool>;
 }

@@ -1,6 +1,8 @@
 //! The store: one state of one VM, on a back end.
 
 mod chain;
+#[cfg(test)]
+mod golden;
 mod open;
 mod rotate;
 #[cfg(test)]
@@ -108,7 +110,11 @@ impl Store {
             let found = self.journal()?;
             match (left, found.head().map(mark)) {
                 (Some(expected), Some(found_mark)) if expected != found_mark && found.content != content => {
-                    Err(StateError::Changed { place: self.place(), expected, found: found_mark })
+                    Err(StateError::Changed {
+                        place: self.place(),
+                        expected: expected.into(),
+                        found: found_mark.into(),
+                    })
                 }
                 _ => Ok(()),
             }

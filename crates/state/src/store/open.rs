@@ -127,12 +127,17 @@ impl Store {
         let (place, anchor) = (self.backend.place(), anchor.name());
         let Some(newest) = journal.newest() else { return Ok(None) };
         let fault = if newest.sequence < expected.sequence {
-            Some(StateError::RolledBack { place, anchor, found: mark(newest), expected })
+            Some(StateError::RolledBack { place, anchor, found: mark(newest).into(), expected: expected.into() })
         } else {
             let same = journal.entries.iter().map(|e| &e.generation).find(|g| g.sequence == expected.sequence);
             // If that generation is not kept any more, the chain has gone on far from there.
             let other = same.filter(|g| g.digest != expected.digest && g.was != expected.digest);
-            other.map(|other| StateError::Forked { place, anchor, found: mark(other), expected })
+            other.map(|other| StateError::Forked {
+                place,
+                anchor,
+                found: mark(other).into(),
+                expected: expected.into(),
+            })
         };
         match (fault, &self.settings.accept_rollback) {
             (None, _) => Ok(None),
