@@ -9,6 +9,7 @@ pub mod daemon;
 pub mod describe;
 pub mod ecc;
 pub mod expected;
+pub mod generate;
 pub mod meeting;
 pub mod mutate;
 pub mod scenario;

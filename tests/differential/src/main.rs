@@ -3,6 +3,7 @@
 use sealwright_differential::codes::rc_name;
 use sealwright_differential::compare::{Difference, compare, report};
 use sealwright_differential::expected::Expected;
+use sealwright_differential::generate;
 use sealwright_differential::meeting::{Peer, meeting};
 use sealwright_differential::scenario;
 use sealwright_differential::table;
@@ -12,11 +13,12 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::process::ExitCode;
 
 const HELP: &str = "usage: sealwright-differential compare [--left COMMAND] [--right COMMAND] [--scenario NAME]...
-                               [--seed N] [--count N] [--all] [--trace]
+                               [--generate N] [--seed N] [--count N] [--all] [--trace]
   --left, --right  daemons: program and first arguments (default: target/release/vtpmd or target/debug/vtpmd with
                    `socket --tpm2 --flags disable-auto-shutdown`, and `swtpm socket --tpm2`)
   --scenario       only scenarios whose name contains NAME
-  --seed           seed of nonces and mutations (default 1)
+  --generate       about N commands in random sequences instead of scenarios, the first sequence of seed N
+  --seed           seed of nonces, mutations and sequences (default 1)
   --count          mutated copies sent before each command (default 0)
   --all            list expected differences too
   --trace          print every step with what was sent and both answers
@@ -26,6 +28,7 @@ struct Options {
     left: String,
     right: String,
     scenarios: Vec<String>,
+    generate: usize,
     seed: u64,
     count: usize,
     all: bool,
@@ -50,6 +53,7 @@ fn options() -> Result<Options, String> {
         left: default_left(),
         right: "swtpm socket --tpm2".into(),
         scenarios: Vec::new(),
+        generate: 0,
         seed: 1,
         count: 0,
         all: false,
@@ -62,6 +66,7 @@ fn options() -> Result<Options, String> {
             "--left" => o.left = value()?,
             "--right" => o.right = value()?,
             "--scenario" => o.scenarios.push(value()?),
+            "--generate" => o.generate = number(value()?)? as usize,
             "--seed" => o.seed = number(value()?)?,
             "--count" => o.count = number(value()?)? as usize,
             "--all" => o.all = true,
@@ -72,8 +77,11 @@ fn options() -> Result<Options, String> {
     Ok(o)
 }
 
-fn play(command: &str, o: &Options, script: fn(&mut Tpm), peer: Peer) -> Result<Vec<Step>, String> {
-    let mut tpm = Tpm::start(command, o.seed).map_err(|e| format!("{command}: {e}"))?;
+/// A script, with the seed of its nonces.
+type Script<'a> = (&'a (dyn Fn(&mut Tpm) + Sync), u64);
+
+fn play(command: &str, o: &Options, (script, seed): Script<'_>, peer: Peer) -> Result<Vec<Step>, String> {
+    let mut tpm = Tpm::start(command, seed).map_err(|e| format!("{command}: {e}"))?;
     tpm.mutations = o.count;
     tpm.peer = Some(peer);
     // A script may not bear an answer that it did not expect; what was recorded up to there is compared.
@@ -84,7 +92,7 @@ fn play(command: &str, o: &Options, script: fn(&mut Tpm), peer: Peer) -> Result<
 }
 
 /// Both daemons play one script, each in step with the other.
-fn play_both(o: &Options, script: fn(&mut Tpm)) -> Result<(Vec<Step>, Vec<Step>), String> {
+fn play_both(o: &Options, script: Script<'_>) -> Result<(Vec<Step>, Vec<Step>), String> {
     let (here, there) = meeting();
     std::thread::scope(|s| {
         let left = s.spawn(|| play(&o.left, o, script, here));
@@ -94,9 +102,44 @@ fn play_both(o: &Options, script: fn(&mut Tpm)) -> Result<(Vec<Step>, Vec<Step>)
     })
 }
 
+/// Plays random sequences until about `o.generate` commands were sent. Of each, the differences of the first step that
+/// has unexpected ones: what follows may be its consequence.
+fn generated(o: &Options, expected: &[Expected]) -> Result<bool, String> {
+    let (mut commands, mut bad, mut seed, mut explained) = (0, 0, o.seed, 0);
+    while commands < o.generate {
+        let length = generate::LENGTH.min(o.generate - commands);
+        let script = |t: &mut Tpm| generate::play(t, seed, length);
+        let name = format!("the sequence of --generate {length} --seed {seed}");
+        let (mut left, mut right) = play_both(o, (&script, seed)).map_err(|e| format!("{name}: {e}"))?;
+        commands += left.len().max(1);
+        for step in right.iter().filter(|_| o.trace) {
+            println!("  {} `{}`: {} {:?}", table::name(step.code), step.label, rc_name(step.rc), step.faults);
+        }
+        generate::settle(&mut left, &mut right);
+        let (mut found, _) = compare(&name, &left, &right);
+        let all = found.len();
+        found.retain(|d| !expected.iter().any(|e| e.covers(d)));
+        explained += all - found.len();
+        if let Some(first) = found.first().map(|d| d.step) {
+            found.retain(|d| d.step == first);
+            bad += 1;
+            println!("{name}, differs:\n{}", report(&found));
+        }
+        seed += 1;
+    }
+    println!(
+        "{commands} commands in {} sequences, {bad} of them differ ({explained} expected differences)",
+        seed - o.seed
+    );
+    Ok(bad == 0)
+}
+
 fn run() -> Result<bool, String> {
     let o = options()?;
     let expected = Expected::parse(include_str!("../expected-differences.txt"))?;
+    if o.generate > 0 {
+        return generated(&o, &expected);
+    }
     let mut used = vec![0usize; expected.len()];
     let (mut unexpected, mut explained): (Vec<Difference>, Vec<Difference>) = Default::default();
     let (mut commands, mut apart) = (0, 0);
@@ -104,7 +147,7 @@ fn run() -> Result<bool, String> {
         if !o.scenarios.is_empty() && !o.scenarios.iter().any(|s| name.contains(s.as_str())) {
             continue;
         }
-        let (left, right) = play_both(&o, *script).map_err(|e| format!("{name}: {e}"))?;
+        let (left, right) = play_both(&o, (script, o.seed)).map_err(|e| format!("{name}: {e}"))?;
         commands += left.len();
         for (l, r) in left.iter().zip(&right).filter(|_| o.trace) {
             println!("  {} `{}`: {} / {} {:?}", table::name(r.code), r.label, rc_name(l.rc), rc_name(r.rc), r.faults);

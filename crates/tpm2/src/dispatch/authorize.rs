@@ -282,14 +282,11 @@ fn failure(tpm: &mut Tpm<'_>, index: usize) -> Fault {
 /// A success adds to the count of a pin-pass Index and clears that of a pin-fail Index; a failure adds to the latter.
 /// The use of the authValue counts even if the command fails after it.
 fn count_pin(tpm: &mut Tpm<'_>, entity: u32, success: bool) {
-    let Some((kind, pin)) = tpm.pin_counter(entity) else { return };
-    let count = match (kind, success) {
-        (NvType::PinFail, true) => 0,
-        (NvType::PinFail, false) | (NvType::PinPass, true) => pin.count.saturating_add(1),
-        _ => pin.count,
+    let count = match (tpm.pin_counter(entity), success) {
+        (Some((NvType::PinFail, pin)), true) if pin.count != 0 => 0,
+        (Some((NvType::PinPass, pin)), true) | (Some((NvType::PinFail, pin)), false) => pin.count.saturating_add(1),
+        _ => return,
     };
-    if count != pin.count {
-        tpm.set_pin_count(entity, count);
-        tpm.command.penalty.pin = Some((entity, count));
-    }
+    tpm.set_pin_count(entity, count);
+    tpm.command.penalty.pins.push((entity, count));
 }

@@ -64,6 +64,12 @@ pub(crate) fn execute(
             if penalty.is_due() {
                 fault = charge(engine, platform, locality, penalty, fault);
             }
+            if refused_from.volatile.da_used
+                && !engine.state.volatile.da_used
+                && keep_da_used(engine, platform).is_err()
+            {
+                fault = Fault::NV_UNAVAILABLE;
+            }
             engine.state.volatile.orderly &= refused_from.volatile.orderly;
             // A failed self-test stays failed.
             engine.state.volatile.failure = engine.state.volatile.failure.or(refused_from.volatile.failure);
@@ -80,7 +86,16 @@ fn save(engine: &Tpm2, platform: &mut dyn Platform, before: &State) -> Result<()
     platform.commit(&crate::state::encode_permanent(&engine.state))
 }
 
-/// Counts a failed authorization on the state from before the command. If it cannot be made durable it counts in
+/// That a protected object was authorized is recorded even if the command failed afterwards: a power cut must not hide
+/// the tries of this time.
+fn keep_da_used(engine: &mut Tpm2, platform: &mut dyn Platform) -> Result<(), PlatformFault> {
+    let before = engine.state.clone();
+    engine.state.volatile.da_used = true;
+    Arc::make_mut(&mut engine.state.permanent).orderly_state = OrderlyState::DaUsed;
+    save(engine, platform, &before)
+}
+
+/// Counts authorizations on the state from before a command that failed. If it cannot be made durable it counts in
 /// memory all the same, and nobody learns whether the guess was right.
 fn charge(engine: &mut Tpm2, platform: &mut dyn Platform, locality: u8, penalty: Penalty, fault: Fault) -> Fault {
     let before = engine.state.clone();
@@ -97,7 +112,7 @@ fn charge(engine: &mut Tpm2, platform: &mut dyn Platform, locality: u8, penalty:
     if let Some(handle) = penalty.lockout {
         tpm.register_lockout_failure(handle);
     }
-    if let Some((pin, count)) = penalty.pin {
+    for (pin, count) in penalty.pins {
         tpm.set_pin_count(pin, count);
     }
     match save(engine, platform, &before) {
@@ -153,7 +168,7 @@ fn perform(
     tpm.lockout_self_heal();
     let entered = Entered::of(tpm.state);
     let result = run(&mut tpm, entry, tag, request, response);
-    *penalty = tpm.command.penalty;
+    *penalty = core::mem::take(&mut tpm.command.penalty);
     let len = result?;
     if !matches!(code, code::STARTUP | code::SHUTDOWN) && entered.differs(tpm.state) {
         mark_not_orderly(&mut tpm);

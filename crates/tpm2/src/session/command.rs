@@ -35,19 +35,19 @@ impl CommandSession {
     }
 }
 
-/// What a failed authorization costs, even though the command changes nothing else.
-#[derive(Clone, Copy, Debug, Default)]
+/// What authorizations cost, even if the command changes nothing else.
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Penalty {
     /// A dictionary-attack failure of this handle (LOCKOUT or any other).
     pub(crate) lockout: Option<u32>,
-    /// A pin-pass or pin-fail Index whose authValue was tried, and its count after that.
-    pub(crate) pin: Option<(u32, u32)>,
+    /// Counts of pin Indexes after their use, right or wrong.
+    pub(crate) pins: Vec<(u32, u32)>,
 }
 
 impl Penalty {
     /// True if there is one.
-    pub(crate) const fn is_due(self) -> bool {
-        self.lockout.is_some() || self.pin.is_some()
+    pub(crate) const fn is_due(&self) -> bool {
+        self.lockout.is_some() || !self.pins.is_empty()
     }
 }
 
@@ -66,7 +66,7 @@ pub(crate) struct CommandSessions {
     pub(crate) encrypt: Option<usize>,
     /// cpHash values computed so far, of the parameters as they came.
     pub(crate) cp_hashes: Vec<(HashAlg, Digest)>,
-    /// What a failed authorization costs.
+    /// What the authorizations cost.
     pub(crate) penalty: Penalty,
 }
 

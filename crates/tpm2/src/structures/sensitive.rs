@@ -47,17 +47,17 @@ impl Wire for Sensitive {
         2 + Auth::MAX_SIZE + Auth::MAX_SIZE + max(SensitiveValue::MAX_SIZE, SensitiveData::MAX_SIZE);
     fn read(r: &mut Reader<'_>) -> Result<Self, Fault> {
         let (object_type, auth, seed) = (ObjectType::read(r)?, Wire::read(r)?, Wire::read(r)?);
-        let value = SensitiveValue::read(r)?;
         let most = match object_type {
             ObjectType::Rsa => MAX_RSA / 2,
             ObjectType::Ecc => super::MAX_ECC,
             ObjectType::KeyedHash => MAX_SYM_DATA,
             ObjectType::SymCipher => super::MAX_SYM_KEY,
         };
-        if value.len() > most {
+        // The limit of the type comes before the end of the bytes, as in any TPM2B.
+        if usize::from(u16::read(&mut r.clone())?) > most {
             return Err(Fault::SIZE);
         }
-        Ok(Self { object_type, auth, seed, value })
+        Ok(Self { object_type, auth, seed, value: Wire::read(r)? })
     }
     fn write(&self, w: &mut Writer<'_>) -> Result<(), Fault> {
         self.object_type.write(w)?;

@@ -46,7 +46,6 @@ impl Execute for Shutdown {
                 permanent.orderly_state = OrderlyState::Clear;
             }
         }
-        tpm.state.volatile.da_used = false;
         tpm.state.volatile.orderly = true;
         Ok(())
     }
