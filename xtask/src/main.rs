@@ -26,11 +26,13 @@ Usage: cargo xtask COMMAND
                     median latency of each command, vtpmd and swtpm side by side
   fuzz [--commands N] [--seconds N] [--seed N] [--crypto rust|native] [--help]
                     mutated commands for the engine in one process, saved and restored after each
-  faults            every single fault of a disk under the store, and power cuts; counts them and what was lost
+  faults [--kills N] [--seed N]
+                    every single fault of a disk under the store, and power cuts; vtpmd and swtpm killed
+                    at random instants (10000 times each); counts them and what was lost
   check             the house rules: file sizes, no unsafe, no std in the engine, no machine paths
   help              this text
 
-As root, demo, test and bench install the Debian packages they need; otherwise they name what is missing.";
+As root, demo, test, bench and faults install the Debian packages they need; otherwise they name what is missing.";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

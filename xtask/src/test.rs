@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use crate::packages::{self, CLIENTS, GUEST, SWTPM};
 use crate::run::{cargo, command, must, show, target};
-use crate::{Failure, check, demo, fuzz};
+use crate::{Failure, check, demo, faults, fuzz};
 
 /// One part of the tests.
 struct Stage {
@@ -44,6 +44,13 @@ const STAGES: &[Stage] = &[
         quick: false,
         by_default: false,
         run: differential,
+    },
+    Stage {
+        name: "crash",
+        about: "vtpmd killed at random instants: nothing answered is lost",
+        quick: false,
+        by_default: true,
+        run: faults::short,
     },
     Stage {
         name: "clients",
