@@ -2,6 +2,7 @@
 
 use crate::wire::{In, Out};
 use std::io::{Error, ErrorKind, Read, Result, Write};
+use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -22,6 +23,11 @@ pub trait Machine: std::fmt::Debug + Send {
     fn established(&mut self) -> Result<u8>;
     /// Runs one TPM command.
     fn execute(&mut self, command: &[u8]) -> Result<Vec<u8>>;
+    /// Sends bytes in pieces, which need not be one command, and gives what was answered to them; nothing if no answer
+    /// comes.
+    fn send_pieces(&mut self, pieces: &[&[u8]]) -> Result<Vec<u8>> {
+        self.execute(&pieces.concat())
+    }
 }
 
 /// One running daemon. Dropped, it is killed and its folder removed, unless that was the caller's.
@@ -195,6 +201,27 @@ impl Machine for Daemon {
             out.resize(size, 0);
             self.data.read_exact(&mut out[filled..])?;
         }
+        Ok(out)
+    }
+
+    fn send_pieces(&mut self, pieces: &[&[u8]]) -> Result<Vec<u8>> {
+        for (n, piece) in pieces.iter().enumerate() {
+            if n > 0 {
+                std::thread::sleep(Duration::from_millis(30));
+            }
+            self.data.write_all(piece)?;
+        }
+        self.data.set_read_timeout(Some(Duration::from_millis(150)))?;
+        let mut out = vec![0; 8192];
+        let mut length = 0;
+        // Until it is quiet: there may be more than one answer.
+        while let Ok(n @ 1..) = self.data.read(&mut out[length..]) {
+            length += n;
+        }
+        out.truncate(length);
+        // What the daemon still waits for goes away with the connection. It takes one at a time.
+        self.data.shutdown(Shutdown::Both)?;
+        self.data = connect(&self.folder.join("data"), &mut self.child)?;
         Ok(out)
     }
 }

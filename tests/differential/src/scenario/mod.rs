@@ -1,6 +1,7 @@
 //! Hand-made scenarios. Each is a plain function over a TPM that was just powered on; both daemons run the same function.
 
 mod admin;
+mod areas;
 mod attest;
 mod common;
 mod framing;
@@ -30,6 +31,11 @@ pub const ALL: &[Scenario] = &[
     ("framing", framing::framing),
     ("empty-bodies", framing::empty_bodies),
     ("any-handles", framing::any_handles),
+    ("codes", areas::codes),
+    ("sizes", areas::sizes),
+    ("present-handles", areas::present_handles),
+    ("parameters-of-all-lengths", areas::parameters_of_all_lengths),
+    ("authorizations", areas::authorizations),
     ("pcr", pcr::pcr),
     ("pcr-allocate", pcr::allocate),
     ("sequences", pcr::sequences),
