@@ -211,12 +211,14 @@ impl Machine for Daemon {
             }
             self.data.write_all(piece)?;
         }
-        self.data.set_read_timeout(Some(Duration::from_millis(150)))?;
+        // vtpmd waits half a second for the rest of a command.
+        self.data.set_read_timeout(Some(Duration::from_millis(900)))?;
         let mut out = vec![0; 8192];
         let mut length = 0;
         // Until it is quiet: there may be more than one answer.
         while let Ok(n @ 1..) = self.data.read(&mut out[length..]) {
             length += n;
+            self.data.set_read_timeout(Some(Duration::from_millis(60)))?;
         }
         out.truncate(length);
         // What the daemon still waits for goes away with the connection. It takes one at a time.
