@@ -252,12 +252,12 @@ codes! {
 impl Fault {
     /// The transient object of handle `index` (from 0) is not loaded.
     pub const fn reference_handle(index: u8) -> Self {
-        Self(0x910 + (index as u32 & 7))
+        Self(0x910 | (index as u32 & 7))
     }
 
     /// Session `index` (from 0) is not loaded.
     pub const fn reference_session(index: u8) -> Self {
-        Self(0x918 + (index as u32 & 7))
+        Self(0x918 | (index as u32 & 7))
     }
 }
 

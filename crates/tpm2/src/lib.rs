@@ -8,9 +8,12 @@
 #![cfg_attr(
     not(test),
     deny(
+        clippy::arithmetic_side_effects,
         clippy::indexing_slicing,
+        clippy::string_slice,
         clippy::unwrap_used,
         clippy::expect_used,
+        clippy::unwrap_in_result,
         clippy::panic,
         clippy::unreachable,
         clippy::todo,
