@@ -5,6 +5,7 @@ mod check;
 mod demo;
 mod faults;
 mod fuzz;
+mod no_panic;
 mod packages;
 mod run;
 mod test;

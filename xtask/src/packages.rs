@@ -43,6 +43,9 @@ pub(crate) const CLIENTS: &[Need] = &[
 /// For the differential test and the benchmark: the TPM to compare with.
 pub(crate) const SWTPM: &[Need] = &[need("swtpm", "swtpm")];
 
+/// For looking into machine code.
+pub(crate) const BINUTILS: &[Need] = &[need("objdump", "binutils"), need("addr2line", "binutils")];
+
 impl Need {
     fn is_met(&self) -> bool {
         if self.thing.starts_with('/') { Path::new(self.thing).exists() } else { has_program(self.thing) }

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use crate::packages::{self, CLIENTS, GUEST, SWTPM};
 use crate::run::{cargo, command, must, show, target};
-use crate::{Failure, check, demo, faults, fuzz};
+use crate::{Failure, check, demo, faults, fuzz, no_panic};
 
 /// One part of the tests.
 struct Stage {
@@ -26,8 +26,8 @@ const STAGES: &[Stage] = &[
     Stage { name: "unit", about: "cargo test --workspace", quick: true, by_default: true, run: unit },
     Stage {
         name: "bare-metal",
-        about: "core, crypto and tpm2 for x86_64-unknown-none, which has no std",
-        quick: true,
+        about: "core, crypto and tpm2 for x86_64-unknown-none, which has no std; no way to a panic in their code",
+        quick: false,
         by_default: true,
         run: bare_metal,
     },
@@ -148,7 +148,8 @@ fn bare_metal() -> Result<(), Failure> {
     for package in ENGINE {
         build.args(["--package", package]);
     }
-    must(build)
+    must(build)?;
+    no_panic::run(BARE_METAL)
 }
 
 fn differential() -> Result<(), Failure> {

@@ -214,7 +214,7 @@ impl Field {
             let product = pair.iter().fold(1, |product, prime| product * u32::from(*prime));
             let rem = natural::rem(base, product);
             for prime in pair {
-                self.strike(u32::from(*prime), rem % u32::from(*prime));
+                self.strike(u32::from(*prime), rem.checked_rem(u32::from(*prime)).unwrap_or(0));
             }
         }
     }

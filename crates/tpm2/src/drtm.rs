@@ -3,8 +3,6 @@
 use crate::pcr::{DRTM_PCR, HCRTM_PCR, attributes};
 use crate::structures::{HashAlg, PCR_COUNT};
 use crate::tpm::Tpm;
-use alloc::boxed::Box;
-use sealwright_crypto::hash::Hasher;
 
 impl Tpm<'_> {
     /// Begins the sequence; after Startup it resets the PCR of a dynamic start.
@@ -18,7 +16,7 @@ impl Tpm<'_> {
             }
         }
         self.state.volatile.established = true;
-        self.state.volatile.hash_sequence = Some(Box::new(HashAlg::ALL.map(Hasher::new)));
+        self.state.volatile.hash_sequence = Some(crate::object::hashers());
     }
 
     /// Hashes more of the measured code.
@@ -39,7 +37,7 @@ impl Tpm<'_> {
         } else {
             self.pcr_set(pcr, 0, 0);
         }
-        for (hash, hasher) in HashAlg::ALL.into_iter().zip(*hashers) {
+        for (hash, hasher) in HashAlg::ALL.into_iter().zip(hashers) {
             let digest = hasher.finish();
             self.pcr_extend(pcr, hash, &digest);
         }

@@ -9,7 +9,7 @@ use crate::state::{
 };
 use crate::structures::{Buffer, HashAlg, MAX_COMMAND_SIZE, PRIMARY_SEED, Secret};
 use crate::tpm::Tpm;
-use alloc::{collections::BTreeSet, sync::Arc, vec::Vec};
+use alloc::{sync::Arc, vec::Vec};
 use sealwright_core::{Engine, Fault, Platform, PlatformFault, StateFault};
 use sealwright_crypto::{Crypto, Random, drbg::Drbg};
 use zeroize::Zeroizing;
@@ -48,11 +48,11 @@ impl Tpm2 {
             ph_proof: secret(),
             sh_proof: secret(),
             eh_proof: secret(),
-            pp_commands: BTreeSet::from([crate::commands::PP_COMMANDS]),
+            pp_commands: [crate::commands::PP_COMMANDS].into_iter().collect(),
             max_tries: crate::lockout::MAX_TRIES,
             recovery_time: crate::lockout::RECOVERY,
             lockout_recovery: crate::lockout::RECOVERY,
-            audit_commands: BTreeSet::from([crate::commands::SET_COMMAND_CODE_AUDIT_STATUS]),
+            audit_commands: [crate::commands::SET_COMMAND_CODE_AUDIT_STATUS].into_iter().collect(),
             audit_hash: Some(HashAlg::Sha512),
             firmware_version: FIRMWARE,
             ..Permanent::empty()

@@ -17,7 +17,7 @@ pub(crate) const fn pcr_has_auth(handle: u32) -> bool {
 impl Tpm<'_> {
     /// A defined Index with its current contents: the live copy of an orderly Index, else the one in NV.
     pub(crate) fn defined_index(&self, handle: u32) -> Option<&Arc<NvIndex>> {
-        self.state.volatile.orderly_nv.get(&handle).or_else(|| self.state.permanent.nv.get(&handle))
+        self.state.volatile.orderly_nv.get(handle).or_else(|| self.state.permanent.nv.get(handle))
     }
 
     fn index(&self, handle: u32) -> Result<&Arc<NvIndex>, Fault> {
@@ -157,10 +157,10 @@ impl Tpm<'_> {
         if (PinCounter { count, ..counter }).write(&mut Writer::new(&mut data)).is_err() {
             return;
         }
-        let place = if self.state.volatile.orderly_nv.contains_key(&handle) {
-            self.state.volatile.orderly_nv.get_mut(&handle)
+        let place = if self.state.volatile.orderly_nv.contains(handle) {
+            self.state.volatile.orderly_nv.get_mut(handle)
         } else {
-            self.permanent_mut().nv.get_mut(&handle)
+            self.permanent_mut().nv.get_mut(handle)
         };
         if let Some(index) = place {
             for (to, from) in Arc::make_mut(index).data.iter_mut().zip(data) {

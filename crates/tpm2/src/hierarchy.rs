@@ -91,10 +91,10 @@ impl Tpm<'_> {
     pub(crate) fn remove_persistent(&mut self, hierarchy: u32) {
         let gone: Vec<u32> = {
             let all = self.state.permanent.persistent.iter();
-            all.filter(|(_, object)| object.hierarchy == hierarchy).map(|(handle, _)| *handle).collect()
+            all.filter(|(_, object)| object.hierarchy == hierarchy).map(|(handle, _)| handle).collect()
         };
         for handle in gone {
-            self.permanent_mut().persistent.remove(&handle);
+            self.permanent_mut().persistent.remove(handle);
         }
     }
 

@@ -24,6 +24,7 @@
 extern crate alloc;
 
 mod clock;
+mod collections;
 pub mod commands;
 mod dispatch;
 mod drtm;

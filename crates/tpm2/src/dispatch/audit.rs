@@ -8,7 +8,7 @@ use sealwright_core::{Buffer, Fault};
 
 /// The hash of the command audit if the running command is audited.
 fn command_audit(tpm: &Tpm<'_>) -> Option<HashAlg> {
-    tpm.state.permanent.audit_hash.filter(|_| tpm.state.permanent.audit_commands.contains(&tpm.command.code))
+    tpm.state.permanent.audit_hash.filter(|_| tpm.state.permanent.audit_commands.contains(tpm.command.code))
 }
 
 /// Computes the cpHash of an audited command, before its parameters are decrypted.

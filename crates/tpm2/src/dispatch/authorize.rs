@@ -24,7 +24,7 @@ pub(super) fn check(
     let role = entry.spec.roles.get(index).copied().unwrap_or(Role::None);
     let given = tpm.command.sessions.get(index).ok_or(Fault::FAILURE)?;
     let (handle, is_password) = (given.handle, given.is_password());
-    let needs_presence = entity == rh::PLATFORM && tpm.state.permanent.pp_commands.contains(&tpm.command.code);
+    let needs_presence = entity == rh::PLATFORM && tpm.state.permanent.pp_commands.contains(tpm.command.code);
     if needs_presence && !tpm.platform.physical_presence() {
         return Err(Fault::PP);
     }

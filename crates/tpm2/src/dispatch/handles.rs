@@ -19,7 +19,7 @@ pub(super) fn parse<'a>(tpm: &mut Tpm<'_>, entry: &Entry, request: &mut Reader<'
 
 /// Checks that every handle refers to something that is there, in order.
 pub(super) fn check_loaded(tpm: &Tpm<'_>) -> Result<(), Fault> {
-    for (index, handle) in (0u8..).zip(&tpm.command.handles) {
+    for (index, handle) in (0..u8::MAX).zip(&tpm.command.handles) {
         status(tpm, *handle).map_err(|fault| match fault {
             Fault::REFERENCE_H0 => Fault::reference_handle(index),
             other => other.at_handle(index.saturating_add(1)),

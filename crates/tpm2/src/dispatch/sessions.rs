@@ -101,7 +101,7 @@ fn admit(tpm: &mut Tpm<'_>, entry: &Entry, given: &CommandSession, number: u8) -
 
 /// Gives each handle that needs it its session, and checks all authorizations. `parameters` are as they came.
 pub(super) fn check(tpm: &mut Tpm<'_>, entry: &'static Entry, parameters: &[u8]) -> Result<(), Fault> {
-    for (index, role) in entry.spec.roles.iter().enumerate().filter(|(_, role)| **role != Role::None) {
+    for (index, role) in (0..usize::MAX).zip(entry.spec.roles).filter(|(_, role)| **role != Role::None) {
         let handle = tpm.command.handles.get(index).copied().ok_or(Fault::FAILURE)?;
         let auth_value = tpm.auth_value(handle)?;
         let session = tpm.command.sessions.get_mut(index).ok_or(Fault::AUTH_MISSING)?;

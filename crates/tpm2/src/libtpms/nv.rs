@@ -6,10 +6,11 @@ use super::{
     sink::Sink,
     source::{Kind, Source},
 };
+use crate::collections::{Sorted, copy};
 use crate::nv::NvIndex;
 use crate::object::{Object, Slot};
 use crate::structures::{HandleKind, MAX_NV_INDEX, NvAttributes, NvPublic, kind};
-use alloc::{collections::BTreeMap, sync::Arc, vec::Vec};
+use alloc::{sync::Arc, vec::Vec};
 use sealwright_crypto::Crypto;
 use zeroize::Zeroizing;
 
@@ -29,7 +30,7 @@ const INDEX_ENTRY: usize = 4 + 148;
 const OBJECT_ENTRY: u32 = 2608;
 
 /// Live attributes and data of the orderly Indexes, by handle.
-pub(super) type OrderlyRam = BTreeMap<u32, (NvAttributes, Zeroizing<Vec<u8>>)>;
+pub(super) type OrderlyRam = Sorted<(NvAttributes, Zeroizing<Vec<u8>>)>;
 
 /// Reads INDEX_ORDERLY_RAM.
 pub(super) fn read_ram(s: &mut Source<'_>) -> Result<OrderlyRam, ImportFault> {
@@ -54,12 +55,12 @@ pub(super) fn read_ram(s: &mut Source<'_>) -> Result<OrderlyRam, ImportFault> {
 }
 
 /// The orderly Indexes among these that fit into the memory for them; they all do, as it is as large here.
-fn orderly(indexes: &BTreeMap<u32, Arc<NvIndex>>) -> impl Iterator<Item = (u32, &Arc<NvIndex>)> {
-    indexes.iter().filter(|(_, index)| index.has(NvAttributes::ORDERLY)).map(|(handle, index)| (*handle, index))
+fn orderly(indexes: &Sorted<Arc<NvIndex>>) -> impl Iterator<Item = (u32, &Arc<NvIndex>)> {
+    indexes.iter().filter(|(_, index)| index.has(NvAttributes::ORDERLY))
 }
 
 /// Writes INDEX_ORDERLY_RAM.
-pub(super) fn write_ram(s: &mut Sink, indexes: &BTreeMap<u32, Arc<NvIndex>>) -> Result<(), ExportFault> {
+pub(super) fn write_ram(s: &mut Sink, indexes: &Sorted<Arc<NvIndex>>) -> Result<(), ExportFault> {
     s.header(INDEX_ORDERLY_RAM, 2, 1);
     s.put(&u32::try_from(RAM_SIZE).unwrap_or(0));
     let mut offset = 0usize;
@@ -104,7 +105,7 @@ pub(super) fn read_native_ram(s: &mut Source<'_>) -> Result<OrderlyRam, ImportFa
 }
 
 /// Writes the memory of orderly Indexes as a little-endian host has it.
-pub(super) fn write_native_ram(s: &mut Sink, indexes: &BTreeMap<u32, Arc<NvIndex>>) -> Result<(), ExportFault> {
+pub(super) fn write_native_ram(s: &mut Sink, indexes: &Sorted<Arc<NvIndex>>) -> Result<(), ExportFault> {
     let mut memory = Zeroizing::new(Vec::with_capacity(RAM_SIZE));
     for (handle, index) in orderly(indexes) {
         let size = RAM_HEADER.saturating_add(index.data.len());
@@ -124,18 +125,18 @@ pub(super) fn write_native_ram(s: &mut Sink, indexes: &BTreeMap<u32, Arc<NvIndex
 
 /// Puts live attributes and data into orderly Indexes.
 pub(super) fn merge_ram(index: &mut NvIndex, ram: &OrderlyRam) {
-    if let Some((attributes, data)) = ram.get(&index.public.index.0)
+    if let Some((attributes, data)) = ram.get(index.public.index.0)
         && data.len() == usize::from(index.public.data_size)
     {
         index.public.attributes = *attributes;
-        index.data.copy_from_slice(data);
+        copy(&mut index.data, data);
     }
 }
 
 /// What is in user NV.
 pub(super) struct UserNv {
-    pub(super) nv: BTreeMap<u32, Arc<NvIndex>>,
-    pub(super) persistent: BTreeMap<u32, Arc<Object>>,
+    pub(super) nv: Sorted<Arc<NvIndex>>,
+    pub(super) persistent: Sorted<Arc<Object>>,
     pub(super) max_counter: u64,
 }
 
@@ -168,7 +169,7 @@ fn read_index(s: &mut Source<'_>, handle: u32, ram: &OrderlyRam) -> Result<NvInd
 pub(super) fn read_user(s: &mut Source<'_>, crypto: &Crypto, ram: &OrderlyRam) -> Result<UserNv, ImportFault> {
     let version = s.header(USER_NVRAM)?;
     s.get::<u64>("size")?;
-    let mut user = UserNv { nv: BTreeMap::new(), persistent: BTreeMap::new(), max_counter: 0 };
+    let mut user = UserNv { nv: Sorted::new(), persistent: Sorted::new(), max_counter: 0 };
     while s.get::<u32>("entry size")? != 0 {
         let handle = s.get::<u32>("handle")?;
         let twice = match kind(handle) {
@@ -196,16 +197,16 @@ pub(super) fn read_user(s: &mut Source<'_>, crypto: &Crypto, ram: &OrderlyRam) -
 pub(super) fn write_user(
     s: &mut Sink,
     profile: &Profile,
-    nv: &BTreeMap<u32, Arc<NvIndex>>,
-    persistent: &BTreeMap<u32, Arc<Object>>,
+    nv: &Sorted<Arc<NvIndex>>,
+    persistent: &Sorted<Arc<Object>>,
     max_counter: u64,
 ) -> Result<(), ExportFault> {
     s.header(USER_NVRAM, 2, 1);
     s.put(&NVRAM_SIZE);
-    for (handle, index) in nv {
+    for (handle, index) in nv.iter() {
         let data: &[u8] = if index.has(NvAttributes::ORDERLY) { &[] } else { &index.data };
         s.put(&u32::try_from(data.len().saturating_add(INDEX_ENTRY)).unwrap_or(u32::MAX));
-        s.put(handle);
+        s.put(&handle);
         s.header(NV_INDEX, 2, 1);
         s.put(&index.public);
         s.put(&index.auth);
@@ -213,10 +214,10 @@ pub(super) fn write_user(
         s.put(&u32::try_from(data.len()).unwrap_or(u32::MAX));
         s.bytes(data);
     }
-    for (handle, object) in persistent {
+    for (handle, object) in persistent.iter() {
         s.put(&OBJECT_ENTRY);
-        s.put(handle);
-        object::write_slot(s, profile, Some(&Slot::Object(Arc::clone(object))), *handle)?;
+        s.put(&handle);
+        object::write_slot(s, profile, Some(&Slot::Object(Arc::clone(object))), handle)?;
     }
     s.put(&0u32);
     s.put(&max_counter);

@@ -2,8 +2,9 @@
 //! libtpms 0.9 or older, or have the `null` profile.
 
 use super::{ExportFault, ImportFault, source::Source};
+use crate::collections::Codes;
 use crate::structures::{Parameters, Public};
-use alloc::{collections::BTreeSet, string::String, sync::Arc, vec, vec::Vec};
+use alloc::{string::String, sync::Arc, vec, vec::Vec};
 use sealwright_core::Wire;
 
 /// The newest StateFormatLevel that is known here.
@@ -34,23 +35,23 @@ fn null_commands() -> impl Iterator<Item = u32> {
 
 /// A profile, as its JSON text; `None` is the `null` profile of states that have no text.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Profile(Option<Arc<str>>);
+pub(crate) struct Profile(Option<Arc<String>>);
 
 impl Profile {
     /// The text, if there is one.
     pub(crate) fn text(&self) -> Option<&str> {
-        self.0.as_deref()
+        self.0.as_deref().map(String::as_str)
     }
 
     /// The profile of this text. The text must name a state format level.
     pub(crate) fn of_text(text: &str) -> Option<Self> {
         level_of(text)?;
-        Some(Self(Some(Arc::from(text))))
+        Some(Self(Some(Arc::new(String::from(text)))))
     }
 
     /// StateFormatLevel: which versions of the structures are written.
     pub(super) fn level(&self) -> u32 {
-        self.0.as_deref().and_then(level_of).unwrap_or(1)
+        self.text().and_then(level_of).unwrap_or(1)
     }
 
     /// Reads the text with its length and the NUL at its end.
@@ -62,7 +63,7 @@ impl Profile {
         if found > NEWEST_LEVEL {
             return Err(ImportFault::FormatLevel { found, known: NEWEST_LEVEL });
         }
-        Ok(Self(Some(Arc::from(text))))
+        Ok(Self(Some(Arc::new(String::from(text)))))
     }
 
     /// The text with the NUL at its end.
@@ -93,39 +94,42 @@ impl Profile {
 
 /// The number after `"StateFormatLevel":`.
 fn level_of(text: &str) -> Option<u32> {
-    let (_, rest) = text.split_once("\"StateFormatLevel\"")?;
-    let rest = rest.trim_start().strip_prefix(':')?.trim_start();
-    let end = rest.find(|c: char| !c.is_ascii_digit()).unwrap_or(rest.len());
-    rest.get(..end)?.parse().ok()
+    let mut rest = text.as_bytes();
+    let rest = loop {
+        match rest.strip_prefix(b"\"StateFormatLevel\"") {
+            Some(after) => break after,
+            None => rest = rest.split_first()?.1,
+        }
+    };
+    let number = rest.trim_ascii_start().strip_prefix(b":")?.trim_ascii_start();
+    number.first().filter(|first| first.is_ascii_digit())?;
+    let mut digits = number.iter().take_while(|byte| byte.is_ascii_digit());
+    digits.try_fold(0u32, |level, digit| level.checked_mul(10)?.checked_add(u32::from(digit & 0xF)))
 }
 
 /// Reads a list of commands: compressed up to version 4 of the structure that has it.
-pub(super) fn read_commands(
-    s: &mut Source<'_>,
-    field: &'static str,
-    compressed: bool,
-) -> Result<BTreeSet<u32>, ImportFault> {
+pub(super) fn read_commands(s: &mut Source<'_>, field: &'static str, compressed: bool) -> Result<Codes, ImportFault> {
     let bits = s.array(field)?;
     let is_set = |number: usize| bits.get(number / 8).is_some_and(|byte| byte >> (number % 8) & 1 == 1);
     if compressed {
-        let commands = null_commands().enumerate().filter(|(number, _)| is_set(*number));
+        let commands = (0..usize::MAX).zip(null_commands()).filter(|(number, _)| is_set(*number));
         return Ok(commands.map(|(_, code)| code).collect());
     }
-    let codes = (0..bits.len().saturating_mul(8)).zip(FIRST_COMMAND..);
+    let codes = (0..bits.len().saturating_mul(8)).zip(FIRST_COMMAND..u32::MAX);
     Ok(codes.filter(|(number, _)| is_set(*number)).map(|(_, code)| code).collect())
 }
 
 /// A list of commands as bits.
-pub(super) fn command_bits(commands: &BTreeSet<u32>, compressed: bool) -> Result<Vec<u8>, ExportFault> {
+pub(super) fn command_bits(commands: &Codes, compressed: bool) -> Result<Vec<u8>, ExportFault> {
     let mut bits = vec![0u8; if compressed { null_commands().count().div_ceil(8) } else { COMMAND_BYTES }];
-    for code in commands {
+    for code in commands.keys() {
         let number = if compressed {
-            null_commands().position(|c| c == *code)
+            null_commands().position(|c| c == code)
         } else {
             code.checked_sub(FIRST_COMMAND).and_then(|number| usize::try_from(number).ok())
         };
         let place = number.and_then(|number| Some((bits.get_mut(number / 8)?, number % 8)));
-        let (byte, bit) = place.ok_or(ExportFault::Command { code: *code })?;
+        let (byte, bit) = place.ok_or(ExportFault::Command { code })?;
         *byte |= 1 << bit;
     }
     Ok(bits)
@@ -152,7 +156,7 @@ mod tests {
 
     #[test]
     fn lists_of_commands_come_back() {
-        let commands = BTreeSet::from([0x11F, 0x12D, 0x140, 0x197]);
+        let commands = Codes::from_iter([0x11F, 0x12D, 0x140, 0x197]);
         for compressed in [true, false] {
             let bits = command_bits(&commands, compressed).unwrap();
             assert_eq!(bits.len(), if compressed { 14 } else { 16 });
@@ -160,10 +164,10 @@ mod tests {
             bytes.extend(bits);
             assert_eq!(read_commands(&mut Source::new(&bytes, "test"), "list", compressed).unwrap(), commands);
         }
-        let newer = BTreeSet::from([0x199]);
+        let newer = Codes::from_iter([0x199]);
         assert_eq!(command_bits(&newer, true), Err(ExportFault::Command { code: 0x199 }));
         assert!(command_bits(&newer, false).is_ok());
-        assert_eq!(command_bits(&BTreeSet::from([0x19F]), false), Err(ExportFault::Command { code: 0x19F }));
+        assert_eq!(command_bits(&Codes::from_iter([0x19F]), false), Err(ExportFault::Command { code: 0x19F }));
     }
 
     #[test]

@@ -5,6 +5,7 @@ use super::{
     sink::Sink,
     source::{Kind, Source},
 };
+use crate::collections::copy;
 use crate::state::{ClearData, Hierarchy, Pcrs, ResetData, Seed};
 use crate::structures::{
     Alg, Auth, HashAlg, MAX_ACTIVE_SESSIONS, MAX_COMMITS, MAX_LOADED_SESSIONS, Nonce, PCR_COUNT, PRIMARY_SEED, Secret,
@@ -219,8 +220,8 @@ fn read_saved_pcrs(s: &mut Source<'_>) -> Result<Pcrs, ImportFault> {
         if values.len() != hash.size().checked_mul(STATIC_PCR)? {
             return None;
         }
-        for (pcr, value) in values.chunks(hash.size()).enumerate() {
-            pcrs.value_mut(hash, pcr).copy_from_slice(value);
+        for (pcr, value) in (0..PCR_COUNT).zip(values.chunks(hash.size())) {
+            copy(pcrs.value_mut(hash, pcr), value);
         }
         Some(())
     })?;
@@ -237,7 +238,7 @@ pub(super) fn read_pcrs(s: &mut Source<'_>) -> Result<Pcrs, ImportFault> {
             if value.len() != hash.size() {
                 return None;
             }
-            pcrs.value_mut(hash, pcr).copy_from_slice(value);
+            copy(pcrs.value_mut(hash, pcr), value);
             Some(())
         })?;
         s.future(version)?;

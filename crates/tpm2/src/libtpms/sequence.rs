@@ -144,9 +144,9 @@ pub(super) fn read(s: &mut Source<'_>, attributes: u32, handle: u32) -> Result<S
         return Err(lost);
     } else {
         s.count("hashState", HASH_COUNT)?;
-        let mut hashers = HashAlg::ALL.map(Hasher::new);
+        let mut hashers = crate::object::hashers();
         let mut first = None;
-        for (place, number) in hashers.iter_mut().zip(0..) {
+        for (place, number) in hashers.iter_mut().zip(0..HASH_COUNT) {
             let hasher = read_state(s)?;
             if number == 0 {
                 first.clone_from(&hasher);

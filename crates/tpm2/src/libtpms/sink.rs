@@ -73,7 +73,7 @@ impl Sink {
         content(self);
         let len = u16::try_from(self.bytes.len().saturating_sub(start));
         match (len, self.bytes.get_mut(at..start)) {
-            (Ok(len), Some(place)) => place.copy_from_slice(&len.to_be_bytes()),
+            (Ok(len), Some(place)) => crate::collections::copy(place, &len.to_be_bytes()),
             _ => self.failed = true,
         }
     }

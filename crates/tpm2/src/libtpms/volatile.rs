@@ -8,6 +8,7 @@ use super::{
     sink::Sink,
     source::{Kind, Source},
 };
+use crate::collections::tally;
 use crate::object::{SequenceKind, Slot};
 use crate::session::Session;
 use crate::state::{OrderlyState, Permanent, ResetData, State, Volatile};
@@ -15,7 +16,7 @@ use crate::structures::{
     Digest, HashAlg, MAX_ACTIVE_SESSIONS, MAX_LOADED_OBJECTS, MAX_LOADED_SESSIONS, MAX_SESSIONS, NvAttributes,
     PCR_COUNT, SessionAttributes, rh,
 };
-use alloc::{boxed::Box, sync::Arc, vec::Vec};
+use alloc::{sync::Arc, vec::Vec};
 use sealwright_core::Fault;
 use sealwright_crypto::{Crypto, drbg::Drbg};
 use zeroize::Zeroizing;
@@ -58,18 +59,20 @@ fn skip_command(s: &mut Source<'_>) -> Result<(), ImportFault> {
 /// ppm by which the clock runs faster.
 fn rate_of(adjust: u32) -> i32 {
     let adjust = i64::from(adjust).max(1);
-    i32::try_from((NOMINAL_RATE.saturating_mul(MILLION) / adjust).saturating_sub(MILLION)).unwrap_or(0)
+    i32::try_from(NOMINAL_RATE.saturating_mul(MILLION).checked_div(adjust).unwrap_or(MILLION).saturating_sub(MILLION))
+        .unwrap_or(0)
 }
 
 fn adjust_of(rate: i32) -> u32 {
     let speed = MILLION.saturating_add(i64::from(rate)).max(1);
-    u32::try_from(NOMINAL_RATE.saturating_mul(MILLION).saturating_add(speed / 2) / speed).unwrap_or(30_000)
+    let adjust = NOMINAL_RATE.saturating_mul(MILLION).saturating_add(speed / 2).checked_div(speed);
+    adjust.and_then(|adjust| u32::try_from(adjust).ok()).unwrap_or(30_000)
 }
 
 /// Slots of sessions must be those that the table of sessions says.
 fn check_sessions(s: &Source<'_>, reset: &ResetData, slots: &[Option<Session>]) -> Result<(), ImportFault> {
-    for (slot, number) in slots.iter().zip(1u64..) {
-        let entries = reset.contexts.iter().filter(|context| **context == number).count();
+    for (slot, number) in slots.iter().zip(1..u64::MAX) {
+        let entries = tally(reset.contexts.iter().filter(|context| **context == number));
         if entries != usize::from(slot.is_some()) {
             return Err(s.bad("contextArray"));
         }
@@ -86,7 +89,7 @@ fn take_drtm(s: &Source<'_>, v: &mut Volatile, handle: u32) -> Result<(), Import
     let place = v.objects.get_mut(number).ok_or_else(|| s.bad("DRTM handle"))?;
     let Some(Slot::Sequence(sequence)) = place.take() else { return Err(s.bad("DRTM handle")) };
     let SequenceKind::Event { hashers } = &sequence.kind else { return Err(s.bad("DRTM handle")) };
-    v.hash_sequence = Some(Box::new(hashers.clone()));
+    v.hash_sequence = Some(hashers.clone());
     Ok(())
 }
 
@@ -168,7 +171,7 @@ fn read_body(s: &mut Source<'_>, crypto: &Crypto, permanent: &Arc<Permanent>) ->
         for (handle, index) in p.nv.iter().filter(|(_, index)| index.has(NvAttributes::ORDERLY)) {
             let mut live = (**index).clone();
             nv::merge_ram(&mut live, &ram);
-            v.orderly_nv.insert(*handle, Arc::new(live));
+            v.orderly_nv.insert(handle, Arc::new(live));
         }
     }
     let state = State {
@@ -238,10 +241,11 @@ fn write_sessions(s: &mut Sink, state: &State) {
     let slots = &state.volatile.sessions.slots;
     s.count(MAX_LOADED_SESSIONS);
     slots.iter().for_each(|slot| session::write_slot(s, slot.as_ref()));
-    let saved = state.reset.contexts.iter().zip(0u32..).filter(|(context, _)| **context > MAX_LOADED_SESSIONS as u64);
+    let saved =
+        state.reset.contexts.iter().zip(0..u32::MAX).filter(|(context, _)| **context > MAX_LOADED_SESSIONS as u64);
     let oldest = saved.min_by_key(|(context, _)| **context).map(|(_, number)| number);
-    s.put(&oldest.unwrap_or(MAX_ACTIVE_SESSIONS as u32 + 1));
-    let free = slots.iter().filter(|slot| slot.is_none()).count();
+    s.put(&oldest.unwrap_or(const { MAX_ACTIVE_SESSIONS as u32 + 1 }));
+    let free = tally(slots.iter().filter(|slot| slot.is_none()));
     s.put(&u32::try_from(free).unwrap_or(0));
 }
 

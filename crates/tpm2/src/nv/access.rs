@@ -10,7 +10,7 @@ impl Tpm<'_> {
     /// A defined Index with its live data; TPM_RC_HANDLE if there is none.
     pub(crate) fn nv_index(&self, handle: u32) -> Result<Arc<NvIndex>, Fault> {
         let state = &self.state;
-        state.volatile.orderly_nv.get(&handle).or_else(|| state.permanent.nv.get(&handle)).cloned().ok_or(Fault::HANDLE)
+        state.volatile.orderly_nv.get(handle).or_else(|| state.permanent.nv.get(handle)).cloned().ok_or(Fault::HANDLE)
     }
 
     /// May `auth_handle` write the Index? Locked, or not authorized in this way.

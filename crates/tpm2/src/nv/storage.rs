@@ -1,6 +1,7 @@
 //! Keeping Indexes: room, orderly copies, and what start-up does to them.
 
 use super::NvIndex;
+use crate::collections::{Sorted, tally};
 use crate::commands::startup::StartupKind;
 use crate::state::OrderlyState;
 use crate::structures::{NvAttributes, NvType};
@@ -52,7 +53,7 @@ impl Tpm<'_> {
 
     /// Defined counters.
     pub(crate) fn nv_counters(&self) -> usize {
-        self.state.permanent.nv.values().filter(|i| i.is(NvType::Counter)).count()
+        tally(self.state.permanent.nv.values().filter(|i| i.is(NvType::Counter)))
     }
 
     /// Bytes kept for persistent objects, however many Indexes are defined.
@@ -105,7 +106,7 @@ impl Tpm<'_> {
     /// How many more counters can be defined, even if they are orderly.
     pub(crate) fn nv_counters_free(&self) -> usize {
         let in_nv = self.nv_free_beside(self.nv_kept_for_objects()) / COUNTER_ROOM;
-        in_nv.min(self.nv_orderly_free() / ORDERLY_INDEX_ROOM.saturating_add(8))
+        in_nv.min(self.nv_orderly_free() / const { ORDERLY_INDEX_ROOM + 8 })
     }
 
     /// Stores a changed Index: orderly ones in memory, others in NV.
@@ -139,8 +140,8 @@ impl Tpm<'_> {
             let p = self.permanent_mut();
             p.nv_max_counter = p.nv_max_counter.max(value);
         }
-        self.state.volatile.orderly_nv.remove(&handle);
-        self.permanent_mut().nv.remove(&handle);
+        self.state.volatile.orderly_nv.remove(handle);
+        self.permanent_mut().nv.remove(handle);
     }
 
     /// Highest value that any deleted counter had: where new ones start.
@@ -150,10 +151,10 @@ impl Tpm<'_> {
 
     /// Copies all orderly data to NV, at Shutdown.
     pub(crate) fn nv_flush_orderly(&mut self) {
-        let live = core::mem::take(&mut self.state.volatile.orderly_nv);
+        let live = core::mem::replace(&mut self.state.volatile.orderly_nv, Sorted::new());
         let p = self.permanent_mut();
-        for (handle, index) in &live {
-            p.nv.insert(*handle, Arc::clone(index));
+        for (handle, index) in live.iter() {
+            p.nv.insert(handle, Arc::clone(index));
         }
         self.state.volatile.orderly_nv = live;
     }
@@ -178,13 +179,16 @@ impl Tpm<'_> {
                 next.set(NvAttributes::WRITELOCKED, false);
             }
             if next.public != index.public || next.data != index.data {
-                changed.push((*handle, Arc::new(next)));
+                changed.push((handle, Arc::new(next)));
             }
         }
         if !changed.is_empty() {
-            self.permanent_mut().nv.extend(changed);
+            let nv = &mut self.permanent_mut().nv;
+            for (handle, index) in changed {
+                nv.insert(handle, index);
+            }
         }
         let orderly = self.state.permanent.nv.iter().filter(|(_, i)| i.has(NvAttributes::ORDERLY));
-        self.state.volatile.orderly_nv = orderly.map(|(h, i)| (*h, Arc::clone(i))).collect();
+        self.state.volatile.orderly_nv = orderly.map(|(h, i)| (h, Arc::clone(i))).collect();
     }
 }

@@ -21,7 +21,7 @@ pub(crate) fn check_template(parent: Option<&Object>, public: &Public, data: usi
     let fits = match public.object_type() {
         ObjectType::KeyedHash => {
             let sealed = !attributes.has(A::SIGN) && !attributes.has(A::DECRYPT);
-            !(sealed && by_tpm) && !restricted_import
+            !(sealed && by_tpm || restricted_import)
         }
         ObjectType::SymCipher => !restricted_import,
         ObjectType::Rsa | ObjectType::Ecc => by_tpm,

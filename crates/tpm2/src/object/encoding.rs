@@ -3,7 +3,7 @@
 //! The first byte is the version of the format. A version that is not known is refused; a field is only ever added
 //! with a new version, so that every older one stays readable.
 
-use super::{Object, Sequence, SequenceKind};
+use super::{Object, Sequence, SequenceKind, hashers};
 use crate::structures::{Auth, HASH_COUNT, MAX_RSA, Public, Sensitive, SensitiveValue, alg_of_cipher};
 use alloc::{sync::Arc, vec, vec::Vec};
 use sealwright_core::{Fault, Reader, Wire, Writer};
@@ -238,9 +238,13 @@ impl Sequence {
                     SequenceKind::Hash { hasher, ticket }
                 }
                 1 => {
-                    let mut hashers = HashAlg::ALL.map(Hasher::new);
+                    let mut hashers = hashers();
                     for hasher in &mut hashers {
+                        let bank = hasher.alg();
                         *hasher = read_hasher(r)?;
+                        if hasher.alg() != bank {
+                            return Err(Fault::VALUE);
+                        }
                     }
                     SequenceKind::Event { hashers }
                 }
@@ -248,12 +252,14 @@ impl Sequence {
                     let alg = HashAlg::read(r)?;
                     SequenceKind::Hmac { hmac: HmacState::import(alg, read_bytes(r)?).ok_or(Fault::VALUE)? }
                 }
-                3 => SequenceKind::Cmac {
-                    cipher: read_cipher(r)?,
-                    key: SensitiveValue::read(r)?,
-                    chain: r.array()?,
-                    pending: read_bytes(r)?.to_vec(),
-                },
+                3 => {
+                    let (cipher, key) = (read_cipher(r)?, SensitiveValue::read(r)?);
+                    let (chain, pending) = (r.array()?, read_bytes(r)?.to_vec());
+                    if pending.len() > cipher.block() {
+                        return Err(Fault::SIZE);
+                    }
+                    SequenceKind::Cmac { cipher, key, chain, pending }
+                }
                 _ => return Err(Fault::VALUE),
             };
             Ok(Self { auth, kind })
@@ -369,7 +375,7 @@ mod tests {
         assert_eq!(Sequence::decode(&cmac.encode()).unwrap().encode(), cmac.encode());
         let hmac = Sequence { auth: auth(), kind: SequenceKind::Hmac { hmac: HmacState::new(HashAlg::Sha1, b"key") } };
         assert_eq!(Sequence::decode(&hmac.encode()).unwrap().encode(), hmac.encode());
-        let event = Sequence { auth: auth(), kind: SequenceKind::Event { hashers: HashAlg::ALL.map(Hasher::new) } };
+        let event = Sequence { auth: auth(), kind: SequenceKind::Event { hashers: hashers() } };
         assert_eq!(Sequence::decode(&event.encode()).unwrap().encode(), event.encode());
         assert!(Sequence::decode(&[2, 0, 0, 4]).is_none());
     }

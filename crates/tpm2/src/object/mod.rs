@@ -13,7 +13,7 @@ pub(crate) mod secrets;
 mod sequence;
 mod slots;
 
-pub(crate) use sequence::{Sequence, SequenceKind};
+pub(crate) use sequence::{Sequence, SequenceKind, hashers};
 pub(crate) use slots::Slot;
 
 use crate::structures::{Name, ObjectAttributes, Public, Sensitive};

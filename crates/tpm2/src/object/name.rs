@@ -7,8 +7,9 @@ use sealwright_crypto::Crypto;
 
 /// Algorithm identifier and digest.
 fn name_of(crypto: &Crypto, hash: HashAlg, parts: &[&[u8]]) -> Result<Name, Fault> {
-    let digest = crypto.hash.digest(hash, parts);
-    Buffer::from_slice(&[&hash.id().to_be_bytes(), &*digest].concat())
+    let mut name = hash.id().to_be_bytes().to_vec();
+    name.extend_from_slice(&crypto.hash.digest(hash, parts));
+    Buffer::from_slice(&name)
 }
 
 /// The Name of a public area; empty if it has no name algorithm.

@@ -29,7 +29,10 @@ fn bits(bytes: usize) -> u32 {
 /// A TPM2B of `bytes` in front of `rest`.
 fn prefixed(bytes: &[u8], rest: &[u8]) -> Result<Wiped, Fault> {
     let size = u16::try_from(bytes.len()).map_err(|_| Fault::SIZE)?.to_be_bytes();
-    Ok(Zeroizing::new([&size, bytes, rest].concat()))
+    let room = bytes.len().saturating_add(rest.len()).saturating_add(size.len());
+    let mut out = Zeroizing::new(Vec::with_capacity(room));
+    [&size, bytes, rest].iter().for_each(|part| out.extend_from_slice(part));
+    Ok(out)
 }
 
 impl<'a> OuterWrap<'a> {

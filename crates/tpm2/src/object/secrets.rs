@@ -19,7 +19,9 @@ pub(crate) const DUPLICATE: &[u8] = b"DUPLICATE";
 pub(crate) const IDENTITY: &[u8] = b"IDENTITY";
 
 fn with_nul(label: &[u8]) -> Vec<u8> {
-    [label, &[0]].concat()
+    let mut out = label.to_vec();
+    out.push(0);
+    out
 }
 
 fn derived(crypto: &Crypto, hash: HashAlg, z: &Point, label: &[u8], ephemeral: &[u8], fixed: &[u8]) -> Wiped {

@@ -1,11 +1,11 @@
 //! Running hash, MAC and event sequences (Part 1, 32).
 
-use crate::structures::{GENERATED_VALUE, HASH_COUNT, SensitiveValue};
+use crate::structures::{GENERATED_VALUE, SensitiveValue};
 use crate::tpm::fault_of;
 use alloc::vec::Vec;
 use sealwright_core::Fault;
 use sealwright_crypto::hash::{Hasher, HmacState};
-use sealwright_crypto::{BlockCipher, CipherMode, Crypto, Digest};
+use sealwright_crypto::{BlockCipher, CipherMode, Crypto, Digest, HashAlg};
 
 /// A running hash, MAC or event sequence.
 #[derive(Clone, Debug)]
@@ -21,11 +21,16 @@ pub(crate) enum SequenceKind {
     /// Hash of data; `ticket` is `None` until the first data, then whether they allow a ticket.
     Hash { hasher: Hasher, ticket: Option<bool> },
     /// One hash for each bank.
-    Event { hashers: [Hasher; HASH_COUNT] },
+    Event { hashers: Vec<Hasher> },
     /// HMAC under a key.
     Hmac { hmac: HmacState },
     /// CMAC under a key: the chaining value so far, and the bytes of the block that is not full (or is the last).
     Cmac { cipher: BlockCipher, key: SensitiveValue, chain: [u8; 16], pending: Vec<u8> },
+}
+
+/// Running hashes of nothing, one for each bank.
+pub(crate) fn hashers() -> Vec<Hasher> {
+    HashAlg::ALL.into_iter().map(Hasher::new).collect()
 }
 
 /// True if data that begin so may have a ticket: TPM_GENERATED_VALUE is ruled out (Part 4, TicketIsSafe).
@@ -132,7 +137,7 @@ mod tests {
     #[test]
     fn tickets_need_four_safe_bytes_at_once() {
         let ticket = |parts: &[&[u8]]| {
-            let mut kind = SequenceKind::Hash { hasher: Hasher::new(sealwright_crypto::HashAlg::Sha256), ticket: None };
+            let mut kind = SequenceKind::Hash { hasher: Hasher::new(HashAlg::Sha256), ticket: None };
             parts.iter().for_each(|part| kind.update(&RUST, part).unwrap());
             let SequenceKind::Hash { ticket, .. } = kind else { panic!("another kind") };
             ticket

@@ -32,7 +32,7 @@ impl Tpm<'_> {
     /// TPM_RC_MODE-free: it is no object, so TPM_RC_HANDLE.
     pub(crate) fn object(&self, handle: u32) -> Result<Arc<Object>, Fault> {
         match kind(handle) {
-            HandleKind::Persistent => self.state.permanent.persistent.get(&handle).cloned().ok_or(Fault::HANDLE),
+            HandleKind::Persistent => self.state.permanent.persistent.get(handle).cloned().ok_or(Fault::HANDLE),
             _ => match self.slot(handle) {
                 Some(Slot::Object(object)) => Ok(Arc::clone(object)),
                 _ => Err(Fault::HANDLE),

@@ -48,7 +48,7 @@ impl Tpm<'_> {
     }
 
     fn free_session_slots(&self) -> usize {
-        self.state.volatile.sessions.slots.iter().filter(|slot| slot.is_none()).count()
+        crate::collections::tally(self.state.volatile.sessions.slots.iter().filter(|slot| slot.is_none()))
     }
 
     /// True if the session is loaded; a handle of the other kind of session with the same number counts too.
@@ -64,7 +64,7 @@ impl Tpm<'_> {
     /// Handles of all loaded (or all saved) sessions, ascending by number. A saved session is not known to be of
     /// either kind, so it has the handle of an HMAC session.
     pub(crate) fn session_handles(&self, loaded: bool) -> alloc::vec::Vec<u32> {
-        let numbers = (0u32..).zip(self.state.reset.contexts.iter());
+        let numbers = (0..u32::MAX).zip(self.state.reset.contexts.iter());
         let wanted = numbers.filter(|(_, entry)| **entry != 0 && (**entry <= LOADED) == loaded);
         let handle = |(number, _): (u32, &u64)| {
             let handle = rh::HMAC_SESSION_FIRST | number;

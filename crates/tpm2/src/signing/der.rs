@@ -28,7 +28,7 @@ pub(crate) fn header(tag: u8, size: usize) -> Vec<u8> {
 
 /// An element of concatenated parts.
 pub(crate) fn element(tag: u8, parts: &[&[u8]]) -> Vec<u8> {
-    let mut out = header(tag, parts.iter().map(|part| part.len()).sum());
+    let mut out = header(tag, parts.iter().fold(0, |size: usize, part| size.saturating_add(part.len())));
     parts.iter().for_each(|part| out.extend_from_slice(part));
     out
 }

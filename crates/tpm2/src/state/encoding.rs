@@ -2,15 +2,12 @@
 
 use super::record::{Fields, Kind, Out, whole};
 use super::{Hierarchy, OrderlyState, Permanent, SavedState, Seed, State};
+use crate::collections::{Codes, Sorted};
 use crate::libtpms::Profile;
 use crate::nv::NvIndex;
 use crate::object::Object;
 use crate::structures::{Auth, Digest, HashAlg, NvPublic, PcrSelections};
-use alloc::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-    vec::Vec,
-};
+use alloc::{sync::Arc, vec::Vec};
 use sealwright_core::StateFault;
 use zeroize::Zeroizing;
 
@@ -57,9 +54,9 @@ pub(crate) fn encode_permanent(state: &State) -> Zeroizing<Vec<u8>> {
     for index in p.nv.values() {
         out.bytes(35, &index_bytes(index));
     }
-    for (handle, object) in &p.persistent {
+    for (handle, object) in p.persistent.iter() {
         let mut part = Out::part();
-        part.field(1, handle);
+        part.field(1, &handle);
         part.bytes(2, &object.encode());
         out.bytes(36, &part.finish());
     }
@@ -80,12 +77,12 @@ pub(crate) fn encode_permanent(state: &State) -> Zeroizing<Vec<u8>> {
 /// The permanent state of bytes that [`encode_permanent`] of any version made.
 pub(crate) fn decode_permanent(bytes: &[u8]) -> Result<Permanent, StateFault> {
     let f = Fields::new(Kind::Permanent, bytes)?;
-    let mut nv = BTreeMap::new();
+    let mut nv = Sorted::new();
     for field in f.all(35) {
         let index = index_of(field)?;
         nv.insert(index.public.index.0, Arc::new(index));
     }
-    let mut persistent = BTreeMap::new();
+    let mut persistent = Sorted::new();
     for field in f.all(36) {
         let part = Fields::part(field)?;
         let object = Object::decode(part.bytes(2)?).ok_or(StateFault::Format)?;
@@ -208,11 +205,11 @@ pub(super) fn index_of(bytes: &[u8]) -> Result<NvIndex, StateFault> {
     Ok(NvIndex { public, auth: f.get(2)?, data })
 }
 
-fn codes(set: &BTreeSet<u32>) -> Vec<u8> {
-    set.iter().flat_map(|code| code.to_be_bytes()).collect()
+fn codes(set: &Codes) -> Vec<u8> {
+    set.keys().flat_map(|code| code.to_be_bytes()).collect()
 }
 
-fn codes_of(bytes: &[u8]) -> Result<BTreeSet<u32>, StateFault> {
+fn codes_of(bytes: &[u8]) -> Result<Codes, StateFault> {
     let (chunks, rest) = bytes.as_chunks::<4>();
     if !rest.is_empty() {
         return Err(StateFault::Format);

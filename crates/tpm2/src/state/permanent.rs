@@ -1,12 +1,10 @@
 //! What survives power-off.
 
+use crate::collections::{Codes, Sorted};
 use crate::nv::NvIndex;
 use crate::object::Object;
 use crate::structures::{Auth, Digest, HashAlg, PRIMARY_SEED, PcrSelections, Secret};
-use alloc::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-};
+use alloc::sync::Arc;
 
 /// Authorization of a hierarchy or of lockout.
 #[derive(Clone, Debug, Default)]
@@ -75,7 +73,7 @@ pub(crate) struct Permanent {
     /// The allocation from the next `_TPM_Init` on.
     pub(crate) pcr_next: Option<PcrSelections>,
     /// Commands that need physical presence.
-    pub(crate) pp_commands: BTreeSet<u32>,
+    pub(crate) pp_commands: Codes,
     pub(crate) failed_tries: u32,
     pub(crate) max_tries: u32,
     /// Seconds.
@@ -84,7 +82,7 @@ pub(crate) struct Permanent {
     pub(crate) lockout_recovery: u32,
     pub(crate) lockout_auth_enabled: bool,
     pub(crate) orderly_state: OrderlyState,
-    pub(crate) audit_commands: BTreeSet<u32>,
+    pub(crate) audit_commands: Codes,
     pub(crate) audit_hash: Option<HashAlg>,
     pub(crate) audit_counter: u64,
     pub(crate) algorithm_set: u32,
@@ -101,10 +99,10 @@ pub(crate) struct Permanent {
     pub(crate) lockout_timer: u64,
     /// Time in milliseconds at the last orderly shutdown: the timers go on from there.
     pub(crate) shutdown_time: u64,
-    pub(crate) nv: BTreeMap<u32, Arc<NvIndex>>,
+    pub(crate) nv: Sorted<Arc<NvIndex>>,
     /// Highest value of any counter Index, also of undefined ones.
     pub(crate) nv_max_counter: u64,
-    pub(crate) persistent: BTreeMap<u32, Arc<Object>>,
+    pub(crate) persistent: Sorted<Arc<Object>>,
     pub(crate) saved: Option<Arc<SavedState>>,
 }
 
@@ -128,14 +126,14 @@ impl Permanent {
             pcr_policy: Digest::EMPTY,
             pcr_allocated: crate::pcr::all_banks(),
             pcr_next: None,
-            pp_commands: BTreeSet::new(),
+            pp_commands: Codes::new(),
             failed_tries: 0,
             max_tries: 0,
             recovery_time: 0,
             lockout_recovery: 0,
             lockout_auth_enabled: true,
             orderly_state: OrderlyState::Clear,
-            audit_commands: BTreeSet::new(),
+            audit_commands: Codes::new(),
             audit_hash: None,
             audit_counter: 0,
             algorithm_set: 0,
@@ -147,9 +145,9 @@ impl Permanent {
             self_heal_timer: 0,
             lockout_timer: 0,
             shutdown_time: 0,
-            nv: BTreeMap::new(),
+            nv: Sorted::new(),
             nv_max_counter: 0,
-            persistent: BTreeMap::new(),
+            persistent: Sorted::new(),
             saved: None,
         }
     }

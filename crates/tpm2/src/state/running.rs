@@ -1,12 +1,13 @@
 //! What lives while the TPM runs.
 
 use super::record::{Fields, Out};
+use crate::collections::{Sorted, copy};
 use crate::object::Slot;
 use crate::session::Sessions;
 use crate::structures::{
     Auth, Digest, HASH_COUNT, HashAlg, MAX_LOADED_OBJECTS, Nonce, PCR_COUNT, PRIMARY_SEED, Secret, rh,
 };
-use alloc::{boxed::Box, collections::BTreeMap, sync::Arc, vec::Vec};
+use alloc::{sync::Arc, vec::Vec};
 use sealwright_core::StateFault;
 use zeroize::Zeroizing;
 
@@ -86,7 +87,7 @@ pub(crate) struct Volatile {
     /// Startup was at locality 3.
     pub(crate) startup_locality3: bool,
     /// A running `_TPM_Hash` sequence: data hashed so far, one for each bank.
-    pub(crate) hash_sequence: Option<Box<[sealwright_crypto::hash::Hasher; HASH_COUNT]>>,
+    pub(crate) hash_sequence: Option<Vec<sealwright_crypto::hash::Hasher>>,
     pub(crate) established: bool,
     /// Orderly state is already marked as "none" in NV for a use of a dictionary-attack protected object.
     pub(crate) da_used: bool,
@@ -94,7 +95,7 @@ pub(crate) struct Volatile {
     pub(crate) objects: [Option<Slot>; MAX_LOADED_OBJECTS],
     pub(crate) sessions: Sessions,
     /// Live copies of orderly NV Indexes and attributes (READLOCKED…) kept in memory.
-    pub(crate) orderly_nv: BTreeMap<u32, Arc<crate::nv::NvIndex>>,
+    pub(crate) orderly_nv: Sorted<Arc<crate::nv::NvIndex>>,
     /// Platform clock at the last update of `time` and `clock`, in milliseconds.
     pub(crate) platform_time: u64,
     /// Time of TPMS_TIME_INFO in milliseconds.
@@ -128,7 +129,7 @@ impl Volatile {
             da_used: false,
             objects: [const { None }; MAX_LOADED_OBJECTS],
             sessions: Sessions::default(),
-            orderly_nv: BTreeMap::new(),
+            orderly_nv: Sorted::new(),
             platform_time,
             time: 0,
             clock: 0,
@@ -222,8 +223,8 @@ pub(super) fn decode_pcrs(bytes: &[u8]) -> Result<Pcrs, StateFault> {
         if bank.len() != hash.size().saturating_mul(PCR_COUNT) {
             return Err(StateFault::Format);
         }
-        for (pcr, value) in bank.chunks(hash.size()).enumerate() {
-            pcrs.value_mut(hash, pcr).copy_from_slice(value);
+        for (pcr, value) in (0..PCR_COUNT).zip(bank.chunks(hash.size())) {
+            copy(pcrs.value_mut(hash, pcr), value);
         }
     }
     Ok(pcrs)

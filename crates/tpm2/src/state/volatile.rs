@@ -3,10 +3,10 @@
 use super::record::{Fields, Kind, Out};
 use super::running::{decode_clear, decode_pcrs, decode_reset, encode_clear, encode_pcrs, encode_reset};
 use super::{Permanent, State, Volatile, encode_permanent};
-use crate::object::{Object, Sequence, Slot};
+use crate::object::{Object, Sequence, Slot, hashers};
 use crate::session::Session;
 use crate::structures::HashAlg;
-use alloc::{boxed::Box, sync::Arc, vec::Vec};
+use alloc::{sync::Arc, vec::Vec};
 use sealwright_core::StateFault;
 use sealwright_crypto::{Crypto, drbg::Drbg, hash::Hasher};
 use zeroize::Zeroizing;
@@ -36,7 +36,7 @@ pub(crate) fn encode_volatile(crypto: &Crypto, state: &State) -> Zeroizing<Vec<u
     }
     out.field(14, &v.established);
     out.field(15, &v.da_used);
-    for (slot, number) in v.objects.iter().zip(0u8..) {
+    for (slot, number) in v.objects.iter().zip(0..u8::MAX) {
         let (id, bytes) = match slot {
             Some(Slot::Object(object)) => (16, object.encode()),
             Some(Slot::Sequence(sequence)) => (17, sequence.encode()),
@@ -44,7 +44,7 @@ pub(crate) fn encode_volatile(crypto: &Crypto, state: &State) -> Zeroizing<Vec<u
         };
         out.bytes(id, &numbered(number, &bytes));
     }
-    for (slot, number) in v.sessions.slots.iter().zip(0u8..) {
+    for (slot, number) in v.sessions.slots.iter().zip(0..u8::MAX) {
         if let Some(session) = slot {
             out.bytes(18, &numbered(number, &session.encode()));
         }
@@ -81,11 +81,11 @@ pub(crate) fn decode_volatile(
     v.startup_locality3 = f.get(12)?;
     let running: Vec<&[u8]> = f.all(13).collect();
     if !running.is_empty() {
-        let mut hashers = HashAlg::ALL.map(Hasher::new);
+        let mut hashers = hashers();
         for (hasher, bytes) in hashers.iter_mut().zip(&running) {
             *hasher = Hasher::import(hasher.alg(), bytes).ok_or(StateFault::Format)?;
         }
-        v.hash_sequence = Some(Box::new(hashers));
+        v.hash_sequence = Some(hashers);
     }
     v.established = f.get(14)?;
     v.da_used = f.get(15)?;

@@ -31,7 +31,7 @@ pub struct AskedCapability(pub Option<Capability>);
 impl sealwright_core::Wire for AskedCapability {
     const MAX_SIZE: usize = Capability::MAX_SIZE;
     fn read(r: &mut sealwright_core::Reader<'_>) -> Result<Self, sealwright_core::Fault> {
-        let mut ahead = r.clone();
+        let mut ahead = *r;
         if u32::read(&mut ahead)? == VENDOR_PROPERTY {
             *r = ahead;
             return Ok(Self(None));

@@ -7,10 +7,12 @@ use crate::structures::{
 };
 use crate::table::Execute;
 use crate::tpm::Tpm;
+use alloc::vec::Vec;
 use sealwright_core::{Buffer, Fault};
 use sealwright_crypto::ecc::random_scalar;
 use sealwright_crypto::{Crypto, Point, kdf};
 use sealwright_derive::{Command, Response};
+use zeroize::Zeroizing;
 
 /// Encrypts with a public elliptic-curve key: an ephemeral key, a stream made of the shared point, and a check value.
 #[derive(Command)]
@@ -61,7 +63,8 @@ pub(super) fn curve_and_hash(key: &Object, asked: KdfScheme, at: u8) -> Result<(
 /// Adds the stream made of the shared point.
 pub(super) fn apply_stream(crypto: &Crypto, hash: HashAlg, z: &Point, text: &mut MaxBuffer) -> Result<(), Fault> {
     let bits = u32::try_from(text.len().saturating_mul(8)).map_err(|_| Fault::SIZE)?;
-    let secret = zeroize::Zeroizing::new([z.x.as_slice(), z.y.as_slice()].concat());
+    let mut secret = Zeroizing::new(Vec::with_capacity(z.x.len().saturating_add(z.y.len())));
+    [&z.x, &z.y].iter().for_each(|part| secret.extend_from_slice(part));
     let stream = kdf::kdf2(crypto, hash, &secret, &[], bits);
     text.as_mut_slice().iter_mut().zip(stream.iter()).for_each(|(to, from)| *to ^= from);
     Ok(())

@@ -29,7 +29,7 @@ impl Execute for GetCommandAuditDigest {
     fn execute(self, tpm: &mut Tpm<'_>) -> Result<Attestation, Fault> {
         let signer = tpm.signer(self.sign, 2, self.scheme, 2)?;
         let permanent = &tpm.state.permanent;
-        let codes: Vec<[u8; 4]> = permanent.audit_commands.iter().map(|code| code.to_be_bytes()).collect();
+        let codes: Vec<[u8; 4]> = permanent.audit_commands.keys().map(|code| code.to_be_bytes()).collect();
         let parts: Vec<&[u8]> = codes.iter().map(<[u8; 4]>::as_slice).collect();
         let command_digest = match permanent.audit_hash {
             Some(hash) => Buffer::from_slice(&tpm.hash(hash, &parts))?,

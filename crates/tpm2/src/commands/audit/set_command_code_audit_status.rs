@@ -41,11 +41,11 @@ impl Execute for SetCommandCodeAuditStatus {
         }
         let known = |code: u32| crate::commands::TABLE.iter().any(|entry| entry.spec.code == code);
         for code in self.set_list.iter().copied().filter(|code| *code != SHUTDOWN && known(*code)) {
-            if !tpm.state.permanent.audit_commands.contains(&code) {
-                tpm.permanent_mut().audit_commands.insert(code);
+            if !tpm.state.permanent.audit_commands.contains(code) {
+                tpm.permanent_mut().audit_commands.add(code);
             }
         }
-        for code in self.clear_list.iter().filter(|code| **code != SET_COMMAND_CODE_AUDIT_STATUS) {
+        for code in self.clear_list.iter().copied().filter(|code| *code != SET_COMMAND_CODE_AUDIT_STATUS) {
             if tpm.state.permanent.audit_commands.contains(code) {
                 tpm.permanent_mut().audit_commands.remove(code);
             }

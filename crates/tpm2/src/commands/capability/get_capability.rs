@@ -61,11 +61,11 @@ impl Execute for GetCapability {
                 wrap(take(all, count), CapabilityData::Commands)
             }
             Capability::PpCommands => {
-                let all = permanent.pp_commands.iter().copied().filter(|code| *code >= first);
+                let all = permanent.pp_commands.keys().filter(|code| *code >= first);
                 wrap(take(all, count), CapabilityData::PpCommands)
             }
             Capability::AuditCommands => {
-                let all = permanent.audit_commands.iter().copied().filter(|code| *code >= first);
+                let all = permanent.audit_commands.keys().filter(|code| *code >= first);
                 wrap(take(all, count), CapabilityData::AuditCommands)
             }
             Capability::Pcrs => {

@@ -14,7 +14,7 @@ pub(super) fn from(tpm: &Tpm<'_>, first: u32) -> Result<Vec<u32>, Fault> {
     let at_least = |handle: &u32| *handle >= first;
     Ok(match first >> 24 {
         0x00 => (first..PCR_COUNT as u32).collect(),
-        0x01 => tpm.state.permanent.nv.keys().copied().filter(at_least).collect(),
+        0x01 => tpm.state.permanent.nv.keys().filter(at_least).collect(),
         0x02 => {
             let number = first & 0x00FF_FFFF;
             tpm.session_handles(true).into_iter().filter(|handle| handle & 0x00FF_FFFF >= number).collect()
@@ -26,10 +26,10 @@ pub(super) fn from(tpm: &Tpm<'_>, first: u32) -> Result<Vec<u32>, Fault> {
         }
         0x40 => PERMANENT.into_iter().filter(at_least).collect(),
         0x80 => {
-            let slots = tpm.state.volatile.objects.iter().zip(rh::TRANSIENT_FIRST..);
+            let slots = tpm.state.volatile.objects.iter().zip(rh::TRANSIENT_FIRST..u32::MAX);
             slots.filter(|(slot, _)| slot.is_some()).map(|(_, handle)| handle).filter(at_least).collect()
         }
-        0x81 => tpm.state.permanent.persistent.keys().copied().filter(at_least).collect(),
+        0x81 => tpm.state.permanent.persistent.keys().filter(at_least).collect(),
         _ => return Err(Fault::HANDLE),
     })
 }

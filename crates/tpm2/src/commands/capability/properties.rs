@@ -1,6 +1,7 @@
 //! TPM properties (Part 2, 6.13). The fixed ones are those of libtpms, which guests and tools are used to; see
 //! `docs/decisions/0003-capability-values.md`.
 
+use crate::collections::tally;
 use crate::structures::{
     Curve, MAX_ACTIVE_SESSIONS, MAX_BUFFER, MAX_COMMAND_SIZE, MAX_LOADED_OBJECTS, MAX_LOADED_SESSIONS, MAX_NV_BUFFER,
     MAX_NV_INDEX, PCR_COUNT, PCR_SELECT, PermanentAttributes, StartupClearAttributes, TaggedProperty,
@@ -78,9 +79,9 @@ fn variable(tpm: &Tpm<'_>, tag: u32) -> Option<u32> {
     let p = &tpm.state.permanent;
     let v = &tpm.state.volatile;
     let count = |n: usize| u32::try_from(n).unwrap_or(u32::MAX);
-    let loaded = v.objects.iter().flatten().count();
-    let sessions = v.sessions.slots.iter().flatten().count();
-    let active = tpm.state.reset.contexts.iter().filter(|entry| **entry != 0).count();
+    let loaded = tally(v.objects.iter().flatten());
+    let sessions = tally(v.sessions.slots.iter().flatten());
+    let active = tally(tpm.state.reset.contexts.iter().filter(|entry| **entry != 0));
     Some(match tag {
         0x200 => permanent_attributes(tpm).0,
         0x201 => startup_clear_attributes(tpm).0,

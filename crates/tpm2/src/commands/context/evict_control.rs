@@ -49,10 +49,10 @@ impl Execute for EvictControl {
         }
         check_auth(self.auth.0, &object, handle)?;
         if object.evict.is_some() {
-            tpm.permanent_mut().persistent.remove(&handle);
+            tpm.permanent_mut().persistent.remove(handle);
             return Ok(());
         }
-        if tpm.state.permanent.persistent.contains_key(&handle) {
+        if tpm.state.permanent.persistent.contains(handle) {
             return Err(Fault::NV_DEFINED);
         }
         tpm.nv_check_new_object()?;

@@ -26,7 +26,7 @@ impl Execute for Clear {
         let (seed, sh_proof, eh_proof) = (tpm.new_seed()?, tpm.new_secret()?, tpm.new_secret()?);
         let owned: Vec<u32> = {
             let nv = tpm.state.permanent.nv.iter();
-            nv.filter(|(_, index)| !index.has(NvAttributes::PLATFORMCREATE)).map(|(handle, _)| *handle).collect()
+            nv.filter(|(_, index)| !index.has(NvAttributes::PLATFORMCREATE)).map(|(handle, _)| handle).collect()
         };
         for handle in owned {
             tpm.nv_delete(handle);

@@ -19,7 +19,7 @@ pub struct NvGlobalWriteLock {
 
 impl Execute for NvGlobalWriteLock {
     fn execute(self, tpm: &mut Tpm<'_>) -> Result<(), Fault> {
-        let handles: Vec<u32> = tpm.state.permanent.nv.keys().copied().collect();
+        let handles: Vec<u32> = tpm.state.permanent.nv.keys().collect();
         for handle in handles {
             let index = tpm.nv_index(handle)?;
             if index.has(NvAttributes::GLOBALLOCK) && !index.has(NvAttributes::WRITELOCKED) {

@@ -38,7 +38,7 @@ impl Execute for HashSequenceStart {
     fn execute(self, tpm: &mut Tpm<'_>) -> Result<HashSequenceStartResponse, Fault> {
         let kind = match self.hash {
             Some(hash) => SequenceKind::Hash { hasher: Hasher::new(hash), ticket: None },
-            None => SequenceKind::Event { hashers: HashAlg::ALL.map(Hasher::new) },
+            None => SequenceKind::Event { hashers: crate::object::hashers() },
         };
         Ok(HashSequenceStartResponse { sequence: start(tpm, self.auth, kind)? })
     }
