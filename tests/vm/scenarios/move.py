@@ -48,11 +48,11 @@ def live(bench, name, extra="", shared=None):
     bench.machine, bench.daemon = machine, daemon
 
 
-def live_move(model, firmware, with_key=False, back=False):
+def live_move(model, firmware, with_key=False, back=False, memory=256):
     """Live migration with the TPM busy, if wanted with sealed blobs, if wanted to a third machine afterwards."""
 
     def scenario(options, place):
-        bench = Bench(options, place, model, firmware, memory=256)
+        bench = Bench(options, place, model, firmware, memory=memory)
         key = key_option(bench.daemon) if with_key else ""
         bench.daemon.start_for_qemu(key)
         bench.machine = bench.add_machine(bench.daemon)
@@ -196,7 +196,7 @@ def make_qcow2(path, size):
 SCENARIOS = {
     "move-live-seabios": live_move("crb", "seabios", with_key=True),
     "move-live-tis-ovmf": live_move("tis", "ovmf", back=True),
-    "move-live-crb-ovmf-secboot": live_move("crb", "ovmf-secboot"),
+    "move-live-crb-ovmf-secboot": live_move("crb", "ovmf-secboot", memory=512),
     "move-failed": failed,
     "move-shared": shared,
     "move-file-tis-seabios": to_file("tis", "seabios"),
