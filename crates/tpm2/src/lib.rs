@@ -41,6 +41,7 @@ mod session;
 mod signing;
 mod state;
 pub mod structures;
+mod summary;
 mod table;
 #[cfg(test)]
 mod testing;
@@ -49,4 +50,5 @@ mod tpm;
 
 pub use commands::TABLE;
 pub use engine::Tpm2;
+pub use summary::{NvSummary, ObjectSummary, Summary};
 pub use table::Entry;
