@@ -133,8 +133,13 @@ impl Address {
     }
 }
 
-/// Resolves %xx.
+/// Resolves %xx in text.
 pub(crate) fn decode(text: &str) -> Option<String> {
+    String::from_utf8(decode_bytes(text)?).ok()
+}
+
+/// Resolves %xx.
+pub(crate) fn decode_bytes(text: &str) -> Option<Vec<u8>> {
     let mut bytes = Vec::with_capacity(text.len());
     let mut rest = text.as_bytes();
     while let Some((first, tail)) = rest.split_first() {
@@ -148,7 +153,7 @@ pub(crate) fn decode(text: &str) -> Option<String> {
         bytes.push(u8::from_str_radix(digits, 16).ok()?);
         rest = tail;
     }
-    String::from_utf8(bytes).ok()
+    Some(bytes)
 }
 
 /// The name of a wrapping key, which may have `{vm}` and `{kind}` in it: then each VM, or each kind of each VM, has a
@@ -169,6 +174,12 @@ impl Template {
     /// The name for one VM and kind.
     pub(crate) fn fill(&self, context: &KeyContext) -> String {
         self.0.replace("{vm}", &label(&context.vm)).replace("{kind}", context.kind.name())
+    }
+
+    /// Whether this is a present name: that of the one key, or one that [`fill`](Self::fill) can give.
+    #[cfg(any(feature = "pkcs11", feature = "vault"))]
+    pub(crate) fn names(&self, name: &str) -> bool {
+        self.0 == name || self.made(name)
     }
 
     /// Whether `name` can have come from this template, so that an order to destroy cannot hit a key that others use.

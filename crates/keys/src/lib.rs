@@ -33,6 +33,8 @@ mod http;
 mod keeper;
 mod local;
 mod manager;
+#[cfg(all(test, feature = "default"))]
+mod real;
 mod secret;
 #[cfg(test)]
 mod testing;

@@ -7,7 +7,7 @@ use core::time::Duration;
 use std::sync::Mutex;
 use std::time::Instant;
 
-use sealwright_state::key::{KeyContext, KeyId, KeyManager};
+use sealwright_state::key::{KeyContext, KeyId, KeyManager, WrappedKey};
 use serde::Deserialize;
 use ureq::http::Method;
 use zeroize::Zeroizing;
@@ -18,7 +18,7 @@ use crate::failure::Failure;
 use crate::given::Form;
 use crate::http::{Answer, Header, Repeat, Server, Token, split_url};
 use crate::keeper::{Claim, Envelope, Keeper, Kept};
-use crate::local::Stretch;
+use crate::local::{Sealed, Stretch};
 use crate::secret::{Secret, to_base64};
 use crate::tls::Identity;
 
@@ -251,6 +251,10 @@ impl Keeper for Barbican {
             true => self.fetch(claim.key.as_str()).map(|(secret, _)| secret),
             false => Err(Failure::damaged("it names a secret that cannot be one of Barbican")),
         }
+    }
+
+    fn is_outdated(&self, wrapped: &WrappedKey, _sealed: &Sealed<'_>) -> bool {
+        self.secret.as_ref().is_some_and(|uuid| uuid != wrapped.key_id.as_str())
     }
 
     fn destroy(&self, key: &KeyId) -> Result<(), Failure> {

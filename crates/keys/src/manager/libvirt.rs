@@ -10,7 +10,7 @@ use std::os::unix::net::UnixStream;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use sealwright_state::key::{KeyContext, KeyId, KeyManager};
+use sealwright_state::key::{KeyContext, KeyId, KeyManager, WrappedKey};
 use zeroize::Zeroizing;
 
 use super::Scheme;
@@ -18,7 +18,7 @@ use crate::address::{Address, AddressFault, Template};
 use crate::failure::Failure;
 use crate::given::{Form, passphrase_options};
 use crate::keeper::{Claim, Envelope, Keeper, Kept};
-use crate::local::Stretch;
+use crate::local::{Sealed, Stretch};
 use crate::secret::{Secret, from_hex};
 
 pub(super) static SCHEMES: &[Scheme] = &[Scheme {
@@ -317,6 +317,10 @@ impl Keeper for Libvirt {
         let mut connection = self.connect()?;
         let found = Self::find(&mut connection, Procedure::LookupByUuid, &uuid)?;
         self.value(&mut connection, &found)
+    }
+
+    fn is_outdated(&self, wrapped: &WrappedKey, _sealed: &Sealed<'_>) -> bool {
+        matches!(self.which, Which::Uuid(uuid) if uuid_text(uuid) != wrapped.key_id.as_str())
     }
 
     fn destroy(&self, key: &KeyId) -> Result<(), Failure> {

@@ -44,6 +44,7 @@ managers! {
     credential;
     libvirt;
     tpm;
+    pkcs11 if "pkcs11" has ("pkcs11", "a hardware security module, through its PKCS #11 library");
     barbican if "barbican" has ("barbican", "OpenStack's key manager");
     vault if "vault" has ("vault", "the transit engine of HashiCorp Vault or OpenBao");
 }

@@ -302,7 +302,8 @@ impl Keeper for Vault {
     }
 
     fn is_outdated(&self, wrapped: &WrappedKey, _sealed: &Sealed<'_>) -> bool {
-        self.latest(wrapped.key_id.as_str()).is_ok_and(|latest| wrapped.version < latest)
+        let key = wrapped.key_id.as_str();
+        !self.key.names(key) || self.latest(key).is_ok_and(|latest| wrapped.version < latest)
     }
 
     fn destroy(&self, key: &KeyId) -> Result<(), Failure> {

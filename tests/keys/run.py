@@ -1,0 +1,308 @@
+#!/usr/bin/env python3
+"""Starts real key managers on this machine and runs the contract of crates/keys against them.
+
+    python3 tests/keys/run.py [NAME...]      barbican keystone softhsm vtpmd swtpm libvirt kmip
+
+Needs root for libvirtd alone. Everything lives in a temporary folder and on loopback addresses.
+"""
+import base64, json, os, pathlib, shutil, socket, subprocess, sys, tempfile, time, urllib.request, uuid
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+TARGET = pathlib.Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
+
+
+class Failed(Exception):
+    pass
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def run(*command, **more):
+    done = subprocess.run([str(c) for c in command], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, **more)
+    if done.returncode:
+        raise Failed(f"{command}: {done.stdout}")
+    return done.stdout
+
+
+class Setting:
+    """A folder, and processes that end with it."""
+
+    def __init__(self, folder):
+        self.folder, self.processes, self.env = pathlib.Path(folder), [], dict(os.environ)
+
+    def start(self, *command, env=None):
+        log = open(self.folder / "log", "ab")
+        process = subprocess.Popen([str(c) for c in command], stdout=log, stderr=log, env=env, cwd=self.folder)
+        self.processes.append(process)
+        return process
+
+    def wait(self, what, ready, seconds=60):
+        end = time.monotonic() + seconds
+        while not ready():
+            dead = [p.args[0] for p in self.processes if p.poll() is not None]
+            if dead or time.monotonic() > end:
+                raise Failed(f"{what} does not come up: {dead}\n{(self.folder / 'log').read_text(errors='replace')[-3000:]}")
+            time.sleep(0.1)
+
+    def wait_port(self, what, port):
+        def ready():
+            with socket.socket() as s:
+                return s.connect_ex(("127.0.0.1", port)) == 0
+        self.wait(what, ready)
+
+    def address(self, name, value):
+        self.env[f"SEALWRIGHT_KEYS_{name}"] = value
+
+    def write(self, name, text):
+        path = self.folder / name
+        path.write_bytes(text if isinstance(text, bytes) else text.encode())
+        path.chmod(0o600)
+        return path
+
+    def stop(self):
+        for process in reversed(self.processes):
+            process.terminate()
+            try:
+                process.wait(10)
+            except subprocess.TimeoutExpired:
+                process.kill()
+        self.processes = []
+
+    def contract(self, test):
+        command = ["cargo", "test", "-q", "-p", "sealwright-keys", "--lib", "--", "--ignored", "--exact", f"real::{test}", "--nocapture"]
+        done = subprocess.run(command, cwd=ROOT, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        if done.returncode or "1 passed" not in done.stdout:
+            raise Failed(done.stdout[-4000:])
+        return done.stdout
+
+    def stopped(self, *names):
+        """After stop(): errors must say so."""
+        self.env["SEALWRIGHT_KEYS_STOPPED"] = " ".join(names)
+        self.contract("stopped")
+
+
+def http(method, url, body=None, headers={}):
+    request = urllib.request.Request(url, method=method, data=json.dumps(body).encode() if body is not None else None,
+                                     headers={"Content-Type": "application/json", **headers})
+    with urllib.request.urlopen(request, timeout=20) as answer:
+        return answer.headers, json.loads(answer.read() or b"null")
+
+
+def start_barbican(s, pipeline, extra=""):
+    port = free_port()
+    paste = pathlib.Path("/etc/barbican/barbican-api-paste.ini").read_text()
+    lines = [f"/v1: {pipeline}" if line.startswith("/v1:") else line for line in paste.splitlines()]
+    s.write("paste.ini", "\n".join(lines))
+    kek = base64.b64encode(os.urandom(32)).decode()
+    conf = s.write("barbican.conf", f"""[DEFAULT]
+host_href = http://127.0.0.1:{port}
+sql_connection = sqlite:///{s.folder}/barbican.sqlite
+api_paste_config = {s.folder}/paste.ini
+[secretstore]
+enabled_secretstore_plugins = store_crypto
+[crypto]
+enabled_crypto_plugins = simple_crypto
+[simple_crypto_plugin]
+kek = {kek}
+[keystone_notifications]
+enable = false
+[queue]
+enable = false
+[oslo_policy]
+policy_dirs = /etc/barbican/policy.d
+enforce_scope = false
+{extra}""")
+    run("barbican-db-manage", "--config-file", conf, "upgrade", cwd=s.folder)
+    # Barbican's WSGI module reads its configuration from where it is told by the option, or from /etc.
+    app = s.write("barbican.py", f"""import sys
+from wsgiref.simple_server import make_server, WSGIServer
+from socketserver import ThreadingMixIn
+sys.argv = ["barbican"]
+from oslo_config import cfg
+from barbican.common import config
+from barbican.api import app
+config.CONF([], project="barbican", default_config_files=["{conf}"])
+class Server(ThreadingMixIn, WSGIServer):
+    daemon_threads = True
+from paste import deploy
+application = deploy.loadapp("config:{s.folder}/paste.ini")
+make_server("127.0.0.1", {port}, application, server_class=Server).serve_forever()
+""")
+    s.start("python3", app)
+    s.wait_port("Barbican", port)
+    return f"http://127.0.0.1:{port}"
+
+
+def barbican(s):
+    url = start_barbican(s, "barbican_api")
+    noauth = {"X-Project-Id": "p1", "X-Roles": "creator"}
+    nova = base64.b64encode(os.urandom(48)).decode()
+    _, made = http("POST", f"{url}/v1/secrets", {"name": "like Nova's", "secret_type": "passphrase", "payload": nova,
+                                                "payload_content_type": "text/plain"}, noauth)
+    s.address("BARBICAN_PER_VM", f"barbican:{url}/v1/secrets?project-id=p1")
+    s.address("BARBICAN_SHARED", f"barbican:{made['secret_ref']}?project-id=p1&kdf=sha512")
+    s.contract("barbican")
+    s.stop()
+    s.stopped("BARBICAN_PER_VM", "BARBICAN_SHARED")
+
+
+def keystone(s):
+    port = free_port()
+    conf = s.write("keystone.conf", f"""[database]
+connection = sqlite:///{s.folder}/keystone.sqlite
+[fernet_tokens]
+key_repository = {s.folder}/fernet
+[credential]
+key_repository = {s.folder}/credential
+""")
+    for folder in ("fernet", "credential"):
+        (s.folder / folder).mkdir(mode=0o700)
+    manage = ["keystone-manage", "--config-file", conf]
+    run(*manage, "db_sync", cwd=s.folder)
+    me = ["--keystone-user", str(os.getuid()), "--keystone-group", str(os.getgid())]
+    run(*manage, "fernet_setup", *me, cwd=s.folder)
+    run(*manage, "credential_setup", *me, cwd=s.folder)
+    url = f"http://127.0.0.1:{port}/v3"
+    run(*manage, "bootstrap", "--bootstrap-password", "pw", "--bootstrap-public-url", url, "--bootstrap-region-id", "r", cwd=s.folder)
+    env = dict(os.environ, OS_KEYSTONE_CONFIG_FILES=str(conf))
+    s.start("keystone-wsgi-public", "--host", "127.0.0.1", "--port", port, env=env)
+    s.wait_port("Keystone", port)
+    user = {"name": "admin", "domain": {"id": "default"}}
+    login = {"auth": {"identity": {"methods": ["password"], "password": {"user": {**user, "password": "pw"}}},
+                      "scope": {"project": {"name": "admin", "domain": {"id": "default"}}}}}
+    headers, body = http("POST", f"{url}/auth/tokens", login)
+    token = {"X-Auth-Token": headers["X-Subject-Token"]}
+    who = body["token"]["user"]["id"]
+    _, made = http("POST", f"{url}/users/{who}/application_credentials", {"application_credential": {"name": "sealwright"}}, token)
+    credential = made["application_credential"]
+    secret, wrong = s.write("secret", credential["secret"]), s.write("wrong", "no")
+    extra = f"""[keystone_authtoken]
+www_authenticate_uri = {url}
+auth_url = {url}
+auth_type = password
+username = admin
+password = pw
+project_name = admin
+user_domain_id = default
+project_domain_id = default
+"""
+    where = start_barbican(s, "barbican-api-keystone", extra)
+    for name, file in (("KEYSTONE", secret), ("KEYSTONE_WRONG", wrong)):
+        s.address(name, f"barbican:{where}/v1/secrets?auth-url={url}&application-credential-id={credential['id']}&secret-file={file}")
+    s.contract("barbican_with_keystone")
+
+
+def softhsm(s):
+    module = "/usr/lib/x86_64-linux-gnu/softhsm/libsofthsm2.so"
+    (s.folder / "tokens").mkdir()
+    conf = s.write("softhsm2.conf", f"directories.tokendir = {s.folder}/tokens\nobjectstore.backend = file\nlog.level = ERROR\n")
+    s.env["SOFTHSM2_CONF"] = str(conf)
+    pin, wrong = s.write("pin", "1234\n"), s.write("wrong", "4321\n")
+    run("softhsm2-util", "--init-token", "--free", "--label", "vtpm", "--pin", "1234", "--so-pin", "5678", env=s.env)
+    run("pkcs11-tool", "--module", module, "--token-label", "vtpm", "--login", "--pin", "1234", "--keygen", "--key-type", "AES:32",
+        "--label", "kek", "--id", "07", env=s.env)
+    base = f"module-path={module}&pin-source=file:"
+    s.address("PKCS11_PER_VM", f"pkcs11:token=vtpm;object=vm-{{vm}};type=secret-key?{base}{pin}")
+    s.address("PKCS11_SHARED", f"pkcs11:token=vtpm;id=%07?{base}{pin}")
+    s.address("PKCS11_WRONG_PIN", f"pkcs11:token=vtpm;object=kek?{base}{wrong}")
+    s.address("PKCS11_NO_TOKEN", f"pkcs11:token=other;object=kek?{base}{pin}")
+    s.contract("softhsm")
+
+
+def tpm(s, name, binary):
+    sock = s.folder / "tpm.sock"
+    (s.folder / "state").mkdir()
+    s.start(binary, "socket", "--tpm2", "--tpmstate", f"dir={s.folder}/state", "--server", f"type=unixio,path={sock}",
+            "--ctrl", f"type=unixio,path={s.folder}/ctrl.sock", "--flags", "not-need-init,startup-clear")
+    s.wait(name, sock.exists)
+    pin = s.write("pin", "1234")
+    s.address(f"TPM_{name}", f"tpm:{sock}?pcrs=sha256:0+7&auth-file={pin}")
+    s.contract(f"tpm_is_{name.lower()}")
+    s.stop()
+    s.stopped(f"TPM_{name}")
+
+
+def vtpmd(s):
+    run("cargo", "build", "-q", "--release", "-p", "sealwright-daemon", cwd=ROOT)
+    tpm(s, "VTPMD", TARGET / "release/vtpmd")
+
+
+def swtpm(s):
+    tpm(s, "SWTPM", "swtpm")
+
+
+def libvirt(s):
+    # A daemon of its own: other runtime folder, other secrets, no network driver needed.
+    run_dir = s.folder / "run"
+    sock_dir = run_dir / "libvirt"
+    sock_dir.mkdir(parents=True)
+    env = dict(os.environ, XDG_RUNTIME_DIR=str(run_dir), XDG_CONFIG_HOME=str(s.folder / "config"),
+               XDG_CACHE_HOME=str(s.folder / "cache"), HOME=str(s.folder))
+    nobody = ["setpriv", "--reuid", "nobody", "--regid", "nogroup", "--clear-groups"] if os.getuid() == 0 else []
+    if nobody:
+        run("chown", "-R", "nobody:nogroup", s.folder)
+        s.folder.chmod(0o755)
+    s.start(*nobody, "libvirtd", "--timeout", "300", env=env)
+    sock = sock_dir / "libvirt-sock"
+    s.wait("libvirtd", sock.exists)
+    uri = f"qemu+unix:///session?socket={sock}"
+
+    def virsh(*command):
+        return run("virsh", "-c", f"secret+unix:///session?socket={sock}", *command, env=env)
+
+    def define(name, private="no", value=True):
+        secret = str(uuid.uuid4())
+        xml = s.write(f"{name}.xml", f"<secret ephemeral='yes' private='{private}'><uuid>{secret}</uuid><usage type='vtpm'><name>{name}</name></usage></secret>")
+        xml.chmod(0o644)
+        virsh("secret-define", xml)
+        if value:
+            text = s.write(f"{name}.value", base64.b64encode(os.urandom(48)))
+            text.chmod(0o644)
+            virsh("secret-set-value", secret, "--file", text, "--plain")
+        return secret
+
+    options = f"?socket={sock}&uri=secret:///session&kdf=sha512"
+    s.address("LIBVIRT_UUID", f"libvirt:{define('one')}{options}")
+    define("two")
+    s.address("LIBVIRT_USAGE", f"libvirt:vtpm/two{options}")
+    define("private", private="yes")
+    s.address("LIBVIRT_PRIVATE", f"libvirt:vtpm/private{options}")
+    define("empty", value=False)
+    s.address("LIBVIRT_EMPTY", f"libvirt:vtpm/empty{options}")
+    s.address("LIBVIRT_ABSENT", f"libvirt:vtpm/absent{options}")
+    s.contract("libvirt")
+    s.stop()
+    s.stopped("LIBVIRT_UUID")
+
+
+ALL = {"barbican": barbican, "keystone": keystone, "softhsm": softhsm, "vtpmd": vtpmd, "swtpm": swtpm, "libvirt": libvirt}
+
+
+def main(names):
+    unknown = [name for name in names if name not in ALL]
+    if unknown:
+        sys.exit(f"unknown: {' '.join(unknown)}; there are {' '.join(ALL)}")
+    run("cargo", "test", "-q", "-p", "sealwright-keys", "--lib", "--no-run", cwd=ROOT)
+    passed = failed = 0
+    for name in names or ALL:
+        start, s = time.monotonic(), Setting(tempfile.mkdtemp(prefix=f"sealwright-{name}-"))
+        try:
+            ALL[name](s)
+            passed += 1
+            print(f"{name}: passed in {time.monotonic() - start:.1f} s", flush=True)
+        except (Failed, OSError) as error:
+            failed += 1
+            print(f"{name}: FAILED\n{error}", flush=True)
+        finally:
+            s.stop()
+            shutil.rmtree(s.folder, ignore_errors=True)
+    print(f"{passed} passed, {failed} failed")
+    sys.exit(1 if failed else 0)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
