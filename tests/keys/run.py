@@ -76,7 +76,8 @@ class Setting:
         command = ["cargo", "test", "-q", "-p", "sealwright-keys", "--lib", "--", "--ignored", "--exact", f"real::{test}", "--nocapture"]
         done = subprocess.run(command, cwd=ROOT, env=self.env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
         if done.returncode or "1 passed" not in done.stdout:
-            raise Failed(done.stdout[-4000:])
+            log = self.folder / "log"
+            raise Failed(done.stdout[-4000:] + (log.read_text(errors="replace")[-3000:] if log.exists() else ""))
         return done.stdout
 
     def stopped(self, *names):
@@ -116,23 +117,19 @@ enable = false
 policy_dirs = /etc/barbican/policy.d
 enforce_scope = false
 {extra}""")
-    run("barbican-db-manage", "--config-file", conf, "upgrade", cwd=s.folder)
-    # Barbican's WSGI module reads its configuration from where it is told by the option, or from /etc.
-    app = s.write("barbican.py", f"""import sys
-from wsgiref.simple_server import make_server, WSGIServer
-from socketserver import ThreadingMixIn
+    run("barbican-db-manage", "--dburl", f"sqlite:///{s.folder}/barbican.sqlite", "upgrade", cwd=s.folder)
+    # Barbican's own server reads its configuration in /etc alone.
+    app = s.write("serve.py", f"""import sys
+from wsgiref.simple_server import make_server
 sys.argv = ["barbican"]
-from oslo_config import cfg
 from barbican.common import config
-from barbican.api import app
 config.CONF([], project="barbican", default_config_files=["{conf}"])
-class Server(ThreadingMixIn, WSGIServer):
-    daemon_threads = True
 from paste import deploy
 application = deploy.loadapp("config:{s.folder}/paste.ini")
-make_server("127.0.0.1", {port}, application, server_class=Server).serve_forever()
+# One request at a time: SQLite does not take two writers.
+make_server("127.0.0.1", {port}, application).serve_forever()
 """)
-    s.start("python3", app)
+    s.start("/usr/bin/python3", app)  # Debian's, which has the packages
     s.wait_port("Barbican", port)
     return f"http://127.0.0.1:{port}"
 
@@ -167,7 +164,8 @@ key_repository = {s.folder}/credential
     run(*manage, "fernet_setup", *me, cwd=s.folder)
     run(*manage, "credential_setup", *me, cwd=s.folder)
     url = f"http://127.0.0.1:{port}/v3"
-    run(*manage, "bootstrap", "--bootstrap-password", "pw", "--bootstrap-public-url", url, "--bootstrap-region-id", "r", cwd=s.folder)
+    run(*manage, "bootstrap", "--bootstrap-password", "pw", "--bootstrap-public-url", url, "--bootstrap-internal-url", url,
+        "--bootstrap-admin-url", url, "--bootstrap-region-id", "r", cwd=s.folder)
     env = dict(os.environ, OS_KEYSTONE_CONFIG_FILES=str(conf))
     s.start("keystone-wsgi-public", "--host", "127.0.0.1", "--port", port, env=env)
     s.wait_port("Keystone", port)
@@ -227,8 +225,10 @@ def tpm(s, name, binary):
 
 
 def vtpmd(s):
+    if "VTPMD" in os.environ:
+        return tpm(s, "VTPMD", os.environ["VTPMD"])
     run("cargo", "build", "-q", "--release", "-p", "sealwright-daemon", cwd=ROOT)
-    tpm(s, "VTPMD", TARGET / "release/vtpmd")
+    return tpm(s, "VTPMD", TARGET / "release/vtpmd")
 
 
 def swtpm(s):
@@ -279,7 +279,48 @@ def libvirt(s):
     s.stopped("LIBVIRT_UUID")
 
 
-ALL = {"barbican": barbican, "keystone": keystone, "softhsm": softhsm, "vtpmd": vtpmd, "swtpm": swtpm, "libvirt": libvirt}
+def kmip(s):
+    port, certificates = free_port(), ROOT / "crates/keys/tests/certificates"
+    (s.folder / "policy").mkdir()
+    conf = s.write("server.conf", f"""[server]
+hostname=127.0.0.1
+port={port}
+certificate_path={certificates}/server.pem
+key_path={certificates}/server.key
+ca_path={certificates}/ca.pem
+auth_suite=TLS1.2
+tls_cipher_suites=TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384
+policy_path={s.folder}/policy
+enable_tls_client_auth=True
+database_path={s.folder}/kmip.db
+""")
+    serve = s.write("serve.py", f"""from kmip.services.server import KmipServer
+with KmipServer(config_path="{conf}", log_path="{s.folder}/kmip.log") as server:
+    server.serve()
+""")
+    s.start("/usr/bin/python3", serve)  # Debian's, which has the packages
+    s.wait_port("PyKMIP", port)
+    make = s.write("make.py", f"""from kmip.pie.client import ProxyKmipClient
+from kmip import enums
+import sys
+with ProxyKmipClient(hostname="127.0.0.1", port={port}, cert="{certificates}/client.pem", key="{certificates}/client.key",
+                     ca="{certificates}/ca.pem", ssl_version="PROTOCOL_TLSv1_2") as client:
+    key = client.create(enums.CryptographicAlgorithm.AES, 256, name="master", cryptographic_usage_mask=[
+        enums.CryptographicUsageMask.ENCRYPT, enums.CryptographicUsageMask.DECRYPT])
+    client.activate(key)
+""")
+    run("/usr/bin/python3", make)
+    tls = f"ca={certificates}/ca.pem&cert={certificates}/client.pem&key={certificates}/client.key"
+    for name, key, more in (("KMIP_PER_VM", "vm-{vm}", ""), ("KMIP_SHARED", "master", ""), ("KMIP_ABSENT", "absent", ""),
+                            ("KMIP_2", "vm2-{vm}", "&version=2.0")):
+        s.address(name, f"kmip:localhost:{port}/name/{key}?{tls}{more}")
+    s.contract("kmip")
+    s.stop()
+    s.stopped("KMIP_PER_VM")
+
+
+ALL = {"barbican": barbican, "keystone": keystone, "softhsm": softhsm, "vtpmd": vtpmd, "swtpm": swtpm, "libvirt": libvirt,
+       "kmip": kmip}
 
 
 def main(names):

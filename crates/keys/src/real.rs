@@ -87,3 +87,12 @@ fn stopped() {
         is_down(name);
     }
 }
+
+#[test]
+#[ignore = "needs PyKMIP: cargo xtask test keys"]
+fn kmip() {
+    both("KMIP", Traits { destroys: true, disables: false });
+    run(&|| open("KMIP_2"), Traits { destroys: true, disables: false });
+    let error = open("KMIP_ABSENT").wrap(&tpm_of("a"), &DataKey::new([1; 32])).unwrap_err();
+    assert!(matches!(error, KeyError::NotFound { .. }), "{error}");
+}

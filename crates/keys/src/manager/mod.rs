@@ -44,6 +44,7 @@ managers! {
     credential;
     libvirt;
     tpm;
+    kmip if "kmip" has ("kmip", "a server of OASIS KMIP 1.4 or 2.0");
     pkcs11 if "pkcs11" has ("pkcs11", "a hardware security module, through its PKCS #11 library");
     barbican if "barbican" has ("barbican", "OpenStack's key manager");
     vault if "vault" has ("vault", "the transit engine of HashiCorp Vault or OpenBao");
