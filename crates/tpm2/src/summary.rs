@@ -107,8 +107,8 @@ impl Tpm2 {
     pub fn summary(&self) -> Summary {
         let (crypto, p) = (self.crypto, &self.state.permanent);
         let hierarchy = |h: &Hierarchy| fingerprint(crypto, &[&h.auth, b"\0policy", &h.policy]);
-        let object = |(handle, object): (&u32, &alloc::sync::Arc<crate::object::Object>)| ObjectSummary {
-            handle: *handle,
+        let object = |(handle, object): (u32, &alloc::sync::Arc<crate::object::Object>)| ObjectSummary {
+            handle,
             kind: match object.public.object_type() {
                 ObjectType::Rsa => "rsa",
                 ObjectType::Ecc => "ecc",
@@ -131,7 +131,7 @@ impl Tpm2 {
                 .filter(|b| b.select.iter().any(|byte| *byte != 0))
                 .map(|b| bank(b.hash))
                 .collect(),
-            nv: p.nv.iter().map(|(index, one)| nv(crypto, *index, one)).collect(),
+            nv: p.nv.iter().map(|(index, one)| nv(crypto, index, one)).collect(),
             persistent: p.persistent.iter().map(object).collect(),
             audited: p.audit_commands.len(),
             hierarchies: [

@@ -8,7 +8,7 @@ mod uri;
 
 use core::time::Duration;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use core::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
