@@ -93,7 +93,7 @@ impl<'a> Describer<'a> {
             }
             "UINT32" | "TPM_RC" => {
                 let v = self.input.u32()?;
-                self.put(name, if command == "PCR_Allocate" { "<size>".into() } else { format!("{v:#x}") });
+                self.put(name, format!("{v:#x}"));
             }
             "TPMI_YES_NO" => {
                 let v = self.input.u8()?;

@@ -67,8 +67,9 @@ impl Wire for Sensitive {
     }
 }
 
-/// TPM2B_PRIVATE: integrity value, IV and encrypted sensitive area.
-pub type Private = Buffer<{ 2 + MAX_DIGEST + 2 + 16 + 2 + Sensitive::MAX_SIZE }>;
+/// TPM2B_PRIVATE: integrity value, IV and encrypted sensitive area. It is as large as the type of Part 2 with all values of
+/// an RSA key's Chinese remainders, which are never there: other sizes are refused when it is opened.
+pub type Private = Buffer<{ 2 * (2 + MAX_DIGEST) + 2 + 2 + 2 * (2 + MAX_DIGEST) + 2 + MAX_RSA * 5 / 2 }>;
 
 /// TPM2B_ID_OBJECT: what MakeCredential makes.
 pub type IdObject = Buffer<{ 2 + MAX_DIGEST + 2 + MAX_DIGEST }>;

@@ -87,3 +87,20 @@ pub enum Signature {
     #[wire(value = 0x001C)]
     EcSchnorr(EccSignature),
 }
+
+/// TPMT_SIGNATURE as a command takes it: there must be one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GivenSignature(pub Signature);
+
+impl Wire for GivenSignature {
+    const MAX_SIZE: usize = Signature::MAX_SIZE;
+    fn read(r: &mut Reader<'_>) -> Result<Self, Fault> {
+        match Signature::read(r)? {
+            Signature::Null => Err(Fault::SCHEME),
+            signature => Ok(Self(signature)),
+        }
+    }
+    fn write(&self, w: &mut Writer<'_>) -> Result<(), Fault> {
+        self.0.write(w)
+    }
+}

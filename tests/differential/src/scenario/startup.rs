@@ -87,7 +87,9 @@ pub(super) fn hash_sequence(t: &mut Tpm) {
     t.startup();
     read_pcrs(t, "after H-CRTM");
     t.control("established", |d| d.established().map(u32::from));
+    clock(t);
     t.control("DRTM", |d| d.hash_sequence(b"measured launch"));
+    clock(t);
     t.control("established", |d| d.established().map(u32::from));
     read_pcrs(t, "after DRTM");
     for locality in [0u8, 1, 2, 3, 4] {

@@ -1,7 +1,7 @@
 //! `TPM2_PolicySigned` (Part 3, 23.3).
 
 use super::authorization::{self, Timeout};
-use crate::structures::{AuthTicket, Data, DhObject, Digest, HashAlg, Nonce, ShPolicy, Signature, st};
+use crate::structures::{AuthTicket, Data, DhObject, Digest, GivenSignature, HashAlg, Nonce, ShPolicy, Signature, st};
 use crate::table::Execute;
 use crate::tpm::Tpm;
 use sealwright_core::Fault;
@@ -27,7 +27,7 @@ pub struct PolicySigned {
     /// Seconds until it ends; negative asks for a ticket.
     pub expiration: i32,
     /// The signature.
-    pub auth: Signature,
+    pub auth: GivenSignature,
 }
 
 /// Answer of [`PolicySigned`].
@@ -57,10 +57,10 @@ impl Execute for PolicySigned {
         if !trial {
             timeout = tpm.auth_timeout(session, self.expiration, !self.nonce_tpm.is_empty())?;
             tpm.check_policy_parameters(session, timeout, (&self.nonce_tpm, 1), (&self.cp_hash_a, 2), 4)?;
-            let hash = hash_of(&self.auth).ok_or(Fault::SCHEME.at_parameter(5))?;
+            let hash = hash_of(&self.auth.0).ok_or(Fault::SCHEME.at_parameter(5))?;
             let expiration = self.expiration.to_be_bytes();
             let message = tpm.hash(hash, &[&self.nonce_tpm, &expiration, &self.cp_hash_a, &self.policy_ref]);
-            tpm.verify_signature(key, &message, &self.auth).map_err(|fault| fault.at_parameter(5))?;
+            tpm.verify_signature(key, &message, &self.auth.0).map_err(|fault| fault.at_parameter(5))?;
         }
         let name = tpm.entity_name(key)?;
         tpm.update_policy(session, 0x160, &name, Some(&self.policy_ref), &self.cp_hash_a, timeout)?;

@@ -1,6 +1,6 @@
 //! `TPM2_VerifySignature` (Part 3, 20.2).
 
-use crate::structures::{DhObject, Digest, ObjectAttributes, Signature, VerifiedTicket, rh};
+use crate::structures::{DhObject, Digest, GivenSignature, ObjectAttributes, VerifiedTicket, rh};
 use crate::table::Execute;
 use crate::tpm::Tpm;
 use sealwright_core::Fault;
@@ -17,7 +17,7 @@ pub struct VerifySignature {
     /// What was signed.
     pub digest: Digest,
     /// The signature.
-    pub signature: Signature,
+    pub signature: GivenSignature,
 }
 
 /// Answer of [`VerifySignature`].
@@ -29,14 +29,11 @@ pub struct VerifySignatureResponse {
 
 impl Execute for VerifySignature {
     fn execute(self, tpm: &mut Tpm<'_>) -> Result<VerifySignatureResponse, Fault> {
-        if self.signature == Signature::Null {
-            return Err(Fault::SCHEME.at_parameter(2));
-        }
         let key = tpm.object(self.key.0).map_err(|_| Fault::ATTRIBUTES.at_handle(1))?;
         if !key.has(ObjectAttributes::SIGN) {
             return Err(Fault::ATTRIBUTES.at_handle(1));
         }
-        tpm.verify_signature(self.key.0, &self.digest, &self.signature).map_err(|fault| fault.at_parameter(2))?;
+        tpm.verify_signature(self.key.0, &self.digest, &self.signature.0).map_err(|fault| fault.at_parameter(2))?;
         let validation = if key.hierarchy == rh::NULL || key.public.name_alg.is_none() {
             VerifiedTicket::null()
         } else {
