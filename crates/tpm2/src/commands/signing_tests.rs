@@ -155,7 +155,11 @@ fn restricted_keys_sign_what_the_tpm_hashed() {
         let sign = |digest, validation| Sign { key: DhObject(handle), digest, scheme: SigScheme::Null, validation };
         let good = Hash { data: buffer(b"fine data"), hash: H, hierarchy }.execute(tpm).unwrap();
         let signature = sign(good.out_hash, good.validation).execute(tpm).unwrap().signature;
-        let verify = VerifySignature { key: DhObject(handle), digest: good.out_hash, signature };
+        let verify = VerifySignature {
+            key: DhObject(handle),
+            digest: good.out_hash,
+            signature: crate::structures::GivenSignature(signature),
+        };
         assert!(!verify.execute(tpm).unwrap().validation.digest.is_empty());
         let fault = sign(good.out_hash, HashcheckTicket::null()).execute(tpm).map(|_| ());
         assert_eq!(fault, Err(Fault::TICKET.at_parameter(3)));
