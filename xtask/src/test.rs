@@ -42,7 +42,7 @@ const STAGES: &[Stage] = &[
         name: "differential",
         about: "the same commands to vtpmd and swtpm, compared",
         quick: false,
-        by_default: false,
+        by_default: true,
         run: differential,
     },
     Stage {

@@ -221,7 +221,9 @@ impl Tpm {
 
     fn recorded(&mut self, label: &str, bytes: Vec<u8>, pending: Option<session::Pending>, handles: &[u32]) -> Reply {
         let before = self.mutations;
-        for n in 0..before {
+        // What it compares is the time: a changed copy may hold on one side only.
+        let by_time = bytes.get(6..10) == Some(&table::code("PolicyCounterTimer").to_be_bytes()[..]);
+        for n in 0..if by_time { 0 } else { before } {
             let mutated = crate::mutate::mutate(&bytes, &mut self.mutator);
             self.mutations = 0;
             let reply = self.recorded(&format!("{label} / mutation {n}"), mutated, None, &[]);
