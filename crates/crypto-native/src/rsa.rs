@@ -66,6 +66,13 @@ impl Rsa for NativeRsa {
         }
     }
 
+    fn invert(&self, value: &[u8], prime: &[u8]) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
+        if significant(prime).len() != prime.len() || prime.len() > MAX_SIZE || value.len() > prime.len() {
+            return RustRsa.invert(value, prime);
+        }
+        inverse(value, prime).ok_or(CryptoError::InvalidInput)
+    }
+
     fn lanes(&self) -> usize {
         2
     }
@@ -79,13 +86,24 @@ impl Rsa for NativeRsa {
     }
 }
 
+/// `value^(prime - 2)`, which is checked, because a caller's `prime` may be none.
+fn inverse(value: &[u8], prime: &[u8]) -> Option<Zeroizing<Vec<u8>>> {
+    let modulus = Modulus::secret(prime)?;
+    let value = modulus.residue(&Number::from_bytes(value))?;
+    let exponent = modulus.number().minus(&Number::from_bytes(&[2]))?;
+    let inverse = modulus.power(&value, &exponent)?;
+    let is_one = modulus.product(&value, &inverse)?.same(&Number::from_bytes(&[1]));
+    if is_one { inverse.to_bytes(prime.len()) } else { None }
+}
+
 /// PKCS #1, 5.1.2, 2b, in constant time. `half` is the size of both primes.
 fn chinese(key: &RsaKey, half: usize, cipher: &Number) -> Option<Number> {
+    let crt = key.crt(&NativeRsa).ok()?;
     let p = Modulus::secret(significant(&key.p))?;
     let q = Modulus::secret(significant(&key.q))?;
-    let dp = Number::from_bytes(&padded(&key.dp, half));
-    let dq = Number::from_bytes(&padded(&key.dq, half));
-    let qinv = Number::from_bytes(&padded(&key.qinv, half));
+    let dp = Number::from_bytes(&padded(&crt.dp, half));
+    let dq = Number::from_bytes(&padded(&crt.dq, half));
+    let qinv = Number::from_bytes(&padded(&crt.qinv, half));
     if !qinv.less(p.number()) {
         return None;
     }

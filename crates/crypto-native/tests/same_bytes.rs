@@ -1,7 +1,7 @@
 //! Both providers give the same bytes and the same refusals.
 
 use sealwright_crypto::rust::RUST;
-use sealwright_crypto::{CryptoError, Curve, HashAlg, Point, Random, RsaKey, ecc};
+use sealwright_crypto::{Crt, CryptoError, Curve, HashAlg, Point, Random, RsaKey, drbg, ecc, primes, rsa};
 use sealwright_crypto_native::NATIVE;
 use zeroize::Zeroizing;
 
@@ -45,7 +45,17 @@ fn keys() -> Vec<RsaKey> {
             let mut next = || words.next().unwrap();
             let (n, e) = (next(), next());
             let e = e.iter().fold(0, |e, byte| e << 8 | u32::from(*byte));
-            RsaKey { n, e, p: next(), q: next(), dp: next(), dq: next(), qinv: next() }
+            let key = RsaKey::from_primes(e, &next(), &next()).unwrap();
+            assert_eq!(key.n, n);
+            let crt = Crt { dp: next(), dq: next(), qinv: next() };
+            let short = |bytes: &[u8]| bytes.iter().copied().skip_while(|byte| *byte == 0).collect::<Vec<_>>();
+            for provider in [&NATIVE, &RUST] {
+                let fresh = key.clone();
+                let made = fresh.crt(provider.rsa).unwrap();
+                let made = [&made.dp, &made.dq, &made.qinv].map(|value| short(value));
+                assert_eq!(made, [&crt.dp, &crt.dq, &crt.qinv].map(|value| short(value)));
+            }
+            key.with_crt(crt)
         })
         .collect()
 }
@@ -87,12 +97,12 @@ fn a_damaged_rsa_key_reveals_nothing() {
     let key = keys().remove(1);
     // Larger than both primes: of a small message both halves are the same, and `qinv` has no part.
     let cipher = NATIVE.rsa.public(&key.n, key.e, &[0x55; 256]).unwrap();
-    let damages: [fn(&mut RsaKey); 4] =
-        [|key| key.dp[20] ^= 4, |key| key.dq[20] ^= 4, |key| key.qinv[20] ^= 4, |key| key.p[20] ^= 4];
+    let damages: [fn(&mut RsaKey, &mut Crt); 4] =
+        [|_, crt| crt.dp[20] ^= 4, |_, crt| crt.dq[20] ^= 4, |_, crt| crt.qinv[20] ^= 4, |key, _| key.p[20] ^= 4];
     for damage in damages {
-        let mut bad = key.clone();
-        damage(&mut bad);
-        assert_eq!(NATIVE.rsa.private(&bad, &cipher), Err(CryptoError::Mismatch));
+        let (mut bad, mut crt) = (key.clone(), key.known_crt().unwrap().clone());
+        damage(&mut bad, &mut crt);
+        assert_eq!(NATIVE.rsa.private(&bad.with_crt(crt), &cipher), Err(CryptoError::Mismatch));
     }
     let mut even = key.clone();
     even.q[127] ^= 1;
@@ -197,5 +207,33 @@ fn signatures() {
             (key.public.clone(), ecdsa, schnorr, ecc::ecdh::z(provider, curve, &key.private, &other.public))
         });
         assert_eq!(one, two, "{curve:?}");
+    }
+}
+
+/// The inverse of what is and is not invertible.
+#[test]
+fn inverses() {
+    let key = keys().remove(0);
+    let (p, q, n) = (&key.p[..], &key.q[..], &key.n[..]);
+    let one = [&vec![0; p.len() - 1][..], &[1]].concat();
+    for (value, prime) in [(q, p), (p, q), (&one, p), (&[5], p), (&[], p), (&[0], p), (p, p), (p, n), (n, p), (q, &[8])]
+    {
+        assert_eq!(NATIVE.rsa.invert(value, prime), RUST.rsa.invert(value, prime));
+    }
+    assert_eq!(*NATIVE.rsa.invert(&one, p).unwrap(), one);
+    assert!(NATIVE.rsa.invert(p, p).is_err());
+}
+
+/// The same seed gives the same key, whichever provider searches.
+#[test]
+fn rsa_keys_from_a_seed() {
+    let levels = [primes::SeedCompatLevel::Original, primes::SeedCompatLevel::RsaPrimeAdjustFix];
+    for (seed, level) in [b"one", b"two", b"six"].iter().zip(levels.into_iter().cycle()) {
+        let [one, two] = [&NATIVE, &RUST].map(|provider| {
+            let mut rng = drbg::Drbg::instantiate(&[&seed[..]]);
+            let key = rsa::generate(provider, 1024, 0, &mut rng, level, &mut || false).unwrap();
+            (key.n.clone(), key.p.clone(), rng.export())
+        });
+        assert_eq!(one, two);
     }
 }

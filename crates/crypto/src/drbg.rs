@@ -4,8 +4,9 @@
 //! and primary keys depend on them.
 
 use crate::Random;
-use aes::Aes256;
-use aes::cipher::{Array, BlockCipherEncrypt, KeyInit};
+use aes::Aes256Enc as Aes256;
+use aes::cipher::consts::U16;
+use aes::cipher::{Array, BlockCipherEncBackend, BlockCipherEncClosure, BlockCipherEncrypt, BlockSizeUser, KeyInit};
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 /// Size of the state: a key of 32 bytes and a counter block of 16.
@@ -73,35 +74,53 @@ impl Drbg {
         (key, u128::from_be_bytes(counter))
     }
 
-    /// Writes the key stream to `out` and returns the counter after it.
-    fn stream(&self, out: &mut [u8]) -> u128 {
-        let (mut key, mut counter) = self.parts();
+    /// Writes the key stream to `out`, and what follows it to `next`.
+    fn stream(&self, out: &mut [u8], next: &mut [u8; STATE]) {
+        let (mut key, counter) = self.parts();
         let aes = Aes256::new(&Array::from(key));
         key.zeroize();
-        for chunk in out.chunks_mut(BLOCK) {
-            counter = counter.wrapping_add(1);
-            let mut block = Array::from(counter.to_be_bytes());
-            aes.encrypt_block(&mut block);
-            chunk.iter_mut().zip(&block).for_each(|(to, from)| *to = *from);
-            block.as_mut_slice().zeroize();
-        }
-        counter
+        aes.encrypt_with_backend(KeyStream { counter, out, next });
     }
 
     fn update(&mut self, data: &[u8; STATE]) {
-        let mut next = [0; STATE];
-        self.stream(&mut next);
+        let mut next = Zeroizing::new([0; STATE]);
+        self.stream(&mut [], &mut next);
         next.iter_mut().zip(data).for_each(|(to, from)| *to ^= from);
-        self.state = next;
-        next.zeroize();
+        self.state = *next;
     }
 }
 
 impl Random for Drbg {
     fn fill(&mut self, out: &mut [u8]) {
-        let counter = self.stream(out).to_be_bytes();
-        self.state.iter_mut().skip(KEY).zip(counter).for_each(|(to, from)| *to = from);
-        self.update(&[0; STATE]);
+        // The update of the state after each request has no data, so the state is the key stream that follows.
+        let mut next = Zeroizing::new([0; STATE]);
+        self.stream(out, &mut next);
+        self.state = *next;
+    }
+}
+
+/// All blocks of a request, for one set-up of the cipher.
+struct KeyStream<'a> {
+    counter: u128,
+    out: &'a mut [u8],
+    next: &'a mut [u8; STATE],
+}
+
+impl BlockSizeUser for KeyStream<'_> {
+    type BlockSize = U16;
+}
+
+impl BlockCipherEncClosure for KeyStream<'_> {
+    #[inline(always)]
+    fn call<B: BlockCipherEncBackend<BlockSize = U16>>(self, backend: &B) {
+        let mut counter = self.counter;
+        for chunk in self.out.chunks_mut(BLOCK).chain(self.next.chunks_mut(BLOCK)) {
+            counter = counter.wrapping_add(1);
+            let mut block = Array::from(counter.to_be_bytes());
+            backend.encrypt_block_inplace(&mut block);
+            chunk.iter_mut().zip(&block).for_each(|(to, from)| *to = *from);
+            block.as_mut_slice().zeroize();
+        }
     }
 }
 

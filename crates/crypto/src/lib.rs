@@ -23,6 +23,7 @@ mod wire;
 mod testing;
 
 pub use provider::{
-    BlockCipher, Cipher, CipherMode, Crypto, CryptoError, Curve, Digest, Ecc, Hash, HashAlg, Point, Random, Rsa, RsaKey,
+    BlockCipher, Cipher, CipherMode, Crt, Crypto, CryptoError, Curve, Digest, Ecc, Hash, HashAlg, Point, Random, Rsa,
+    RsaKey,
 };
 pub use rust::RUST;

@@ -4,6 +4,7 @@
 
 use alloc::vec::Vec;
 use core::fmt;
+use once_cell::race::OnceBox;
 use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
 
 /// A source of all primitive operations. Schemes are built on top of it in this crate.
@@ -229,24 +230,44 @@ pub trait Cipher: Sync {
     fn cmac(&self, cipher: BlockCipher, key: &[u8], parts: &[&[u8]]) -> Result<Digest, CryptoError>;
 }
 
-/// An RSA key pair with the values of the Chinese remainder theorem, wiped when dropped.
-#[derive(Clone, Zeroize, ZeroizeOnDrop)]
-pub struct RsaKey {
-    /// Modulus.
-    pub n: Vec<u8>,
-    /// Public exponent.
-    #[zeroize(skip)]
-    pub e: u32,
-    /// First prime, the one that a TPM keeps as the sensitive part.
-    pub p: Vec<u8>,
-    /// Second prime.
-    pub q: Vec<u8>,
+/// The values of the Chinese remainder theorem for an RSA key, wiped when dropped.
+#[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
+pub struct Crt {
     /// `e^-1 mod (p-1)`.
     pub dp: Vec<u8>,
     /// `e^-1 mod (q-1)`.
     pub dq: Vec<u8>,
     /// `q^-1 mod p`.
     pub qinv: Vec<u8>,
+}
+
+/// An RSA key pair, wiped when dropped. The values that only private operations need are computed at the first of them,
+/// and kept: many keys are loaded only to be a parent's child, a name in a policy, or a salt's receiver.
+#[derive(Clone)]
+pub struct RsaKey {
+    /// Modulus.
+    pub n: Vec<u8>,
+    /// Public exponent.
+    pub e: u32,
+    /// First prime, the one that a TPM keeps as the sensitive part.
+    pub p: Vec<u8>,
+    /// Second prime.
+    pub q: Vec<u8>,
+    pub(crate) crt: OnceBox<Crt>,
+}
+
+impl Drop for RsaKey {
+    fn drop(&mut self) {
+        // `crt` does it by itself.
+        self.p.zeroize();
+        self.q.zeroize();
+    }
+}
+
+impl fmt::Debug for Crt {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Crt({} bits)", self.qinv.len().saturating_mul(8))
+    }
 }
 
 impl fmt::Debug for RsaKey {
@@ -262,6 +283,9 @@ pub trait Rsa: Sync {
     /// `cipher^d mod n` by the Chinese remainder theorem in constant time, checked with the public exponent before it
     /// leaves (a fault would reveal the key); the result has the size of `n`.
     fn private(&self, key: &RsaKey, cipher: &[u8]) -> Result<Zeroizing<Vec<u8>>, CryptoError>;
+    /// `value^-1 mod prime` in constant time, with the size of the prime; [`CryptoError::InvalidInput`] if a caller's
+    /// `prime` is none.
+    fn invert(&self, value: &[u8], prime: &[u8]) -> Result<Zeroizing<Vec<u8>>, CryptoError>;
     /// How many candidates [`Rsa::fermat`] takes at once for little more than the price of one.
     fn lanes(&self) -> usize {
         1

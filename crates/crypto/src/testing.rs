@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use crate::provider::{Random, RsaKey};
+use crate::provider::{Crt, Random, RsaKey};
 
 /// Bytes of a hexadecimal string; white space is ignored.
 pub(crate) fn hex(text: &str) -> Vec<u8> {
@@ -44,15 +44,9 @@ pub(crate) fn rsa_keys() -> Vec<KeyVector> {
                 let line = lines.iter().find(|line| line.split(' ').next() == Some(name)).expect("the field");
                 hex(line.split(' ').nth(1).expect("a value"))
             };
-            let key = RsaKey {
-                n: field("n"),
-                e: 65_537,
-                p: field("p"),
-                q: field("q"),
-                dp: field("dp"),
-                dq: field("dq"),
-                qinv: field("qinv"),
-            };
+            let crt = Crt { dp: field("dp"), dq: field("dq"), qinv: field("qinv") };
+            let key = RsaKey::from_primes(65_537, &field("p"), &field("q")).expect("a key").with_crt(crt);
+            assert_eq!(key.n, field("n"));
             KeyVector { key, m: field("m"), c: field("c") }
         })
         .collect()

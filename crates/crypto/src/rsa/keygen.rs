@@ -1,13 +1,14 @@
 //! RSA keys: from random numbers, from a seed, or from one prime (Part 1, B.9 and C.8; Part 4, CryptRsaGenerateKey).
 
+use alloc::boxed::Box;
 use alloc::vec::Vec;
 
+use once_cell::race::OnceBox;
 use zeroize::Zeroizing;
 
 use crate::natural::{self, Natural};
 use crate::primes::{self, SeedCompatLevel};
-use crate::provider::{Crypto, CryptoError, Random, RsaKey};
-use crate::rust::rsa::invert;
+use crate::provider::{Crt, Crypto, CryptoError, Random, Rsa, RsaKey};
 
 /// The exponent that TPMS_RSA_PARMS.exponent = 0 means.
 pub const DEFAULT_EXPONENT: u32 = 65_537;
@@ -95,15 +96,40 @@ impl RsaKey {
         let number = |bytes| natural::from_bytes(bytes, count).ok_or(CryptoError::InvalidInput);
         let (p_number, q_number) = (number(p)?, number(q)?);
         let n = natural::to_bytes(&natural::mul(&p_number, &q_number), size.saturating_mul(2));
-        Ok(Self {
-            n: n.to_vec(),
-            e,
-            p: p.to_vec(),
-            q: q.to_vec(),
-            dp: half_exponent(e, p_number, size)?.to_vec(),
-            dq: half_exponent(e, q_number, size)?.to_vec(),
-            qinv: invert(q, p)?.to_vec(),
+        // What would be refused at the first private operation is refused now.
+        let exists = |prime: &Natural| {
+            let mut less_one = prime.clone();
+            natural::sub(&mut less_one, &[1]);
+            small_inverse(natural::rem(&less_one, e), e).is_some()
+        };
+        if p_number == q_number || !exists(&p_number) || !exists(&q_number) {
+            return Err(CryptoError::InvalidInput);
+        }
+        Ok(Self { n: n.to_vec(), e, p: p.to_vec(), q: q.to_vec(), crt: OnceBox::new() })
+    }
+
+    /// The same key with values that were computed before.
+    pub fn with_crt(mut self, crt: Crt) -> Self {
+        self.crt = OnceBox::with_value(Box::new(crt));
+        self
+    }
+
+    /// The values of the Chinese remainder theorem, computed at the first call. `p` and `q` of a caller that are no
+    /// primes can be [`CryptoError::InvalidInput`].
+    pub fn crt(&self, rsa: &dyn Rsa) -> Result<&Crt, CryptoError> {
+        self.crt.get_or_try_init(|| {
+            let half = |prime: &[u8]| {
+                let number = natural::from_bytes(prime, prime.len().div_ceil(8)).ok_or(CryptoError::InvalidInput)?;
+                half_exponent(self.e, number, prime.len())
+            };
+            let (dp, dq) = (half(&self.p)?.to_vec(), half(&self.q)?.to_vec());
+            Ok(Box::new(Crt { dp, dq, qinv: rsa.invert(&self.q, &self.p)?.to_vec() }))
         })
+    }
+
+    /// Those values if they have been computed.
+    pub fn known_crt(&self) -> Option<&Crt> {
+        self.crt.get()
     }
 }
 

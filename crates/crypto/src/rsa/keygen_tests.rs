@@ -50,7 +50,10 @@ fn keys_from_one_prime() {
     for vector in rsa_keys() {
         let key = &vector.key;
         let made = RsaKey::from_prime(&key.n, 0, &key.p).expect("a key");
-        assert_eq!((&made.q, &made.dp, &made.dq, &made.qinv), (&key.q, &key.dp, &key.dq, &key.qinv));
+        assert_eq!(made.known_crt(), None);
+        let (old, new) = (key.known_crt().expect("values"), made.crt(RUST.rsa).expect("values"));
+        assert_eq!((&made.q, &new.dp, &new.dq, &new.qinv), (&key.q, &old.dp, &old.dq, &old.qinv));
+        assert_eq!(made.known_crt(), Some(old));
         assert_eq!((made.e, &made.n, &made.p), (DEFAULT_EXPONENT, &key.n, &key.p));
         let refused = |n: &[u8], e, p: &[u8]| {
             assert_eq!(RsaKey::from_prime(n, e, p).map(|_| ()), Err(CryptoError::InvalidInput));

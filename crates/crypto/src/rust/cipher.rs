@@ -3,8 +3,13 @@
 //! The modes are written here because TPM2_EncryptDecrypt needs the chaining value after a partial last block, which
 //! mode crates do not give: CFB pads it with zeros, OFB and CTR keep the whole block (Part 4, CryptSym.c).
 
-use aes::cipher::{Array, BlockCipherDecrypt, BlockCipherEncrypt, BlockSizeUser, KeyInit};
-use zeroize::{Zeroize, Zeroizing};
+use core::marker::PhantomData;
+
+use aes::cipher::array::ArraySize;
+use aes::cipher::{
+    Array, BlockCipherDecrypt, BlockCipherEncBackend, BlockCipherEncClosure, BlockCipherEncrypt, BlockSizeUser, KeyInit,
+};
+use zeroize::Zeroizing;
 
 use crate::provider::{BlockCipher, Cipher, CipherMode, CryptoError, Digest};
 
@@ -25,7 +30,12 @@ impl Cipher for RustCipher {
         iv: &mut [u8],
         data: &mut [u8],
     ) -> Result<(), CryptoError> {
-        with_key(cipher, key, |keyed| keyed.crypt(mode, encrypt, iv, data))?
+        match (cipher, key.len(), encrypt || !matches!(mode, CipherMode::Cbc | CipherMode::Ecb)) {
+            // Half of the key schedule is enough for what only encrypts blocks.
+            (BlockCipher::Aes, 16, true) => encrypting(&made::<aes::Aes128Enc>(key)?, mode, encrypt, iv, data),
+            (BlockCipher::Aes, 32, true) => encrypting(&made::<aes::Aes256Enc>(key)?, mode, encrypt, iv, data),
+            _ => with_key(cipher, key, |keyed| keyed.crypt(mode, encrypt, iv, data))?,
+        }
     }
 
     fn cmac(&self, cipher: BlockCipher, key: &[u8], parts: &[&[u8]]) -> Result<Digest, CryptoError> {
@@ -33,11 +43,13 @@ impl Cipher for RustCipher {
     }
 }
 
+/// A key schedule.
+fn made<C: KeyInit>(key: &[u8]) -> Result<C, CryptoError> {
+    C::new_from_slice(key).map_err(|_| CryptoError::InvalidInput)
+}
+
 /// Runs `f` with the key schedule of `cipher`.
 fn with_key<T>(cipher: BlockCipher, key: &[u8], f: impl FnOnce(&dyn Keyed) -> T) -> Result<T, CryptoError> {
-    fn made<C: KeyInit>(key: &[u8]) -> Result<C, CryptoError> {
-        C::new_from_slice(key).map_err(|_| CryptoError::InvalidInput)
-    }
     Ok(match (cipher, key.len()) {
         (BlockCipher::Aes, 16) => f(&made::<aes::Aes128>(key)?),
         (BlockCipher::Aes, 24) => f(&made::<aes::Aes192>(key)?),
@@ -59,62 +71,17 @@ trait Keyed {
 
 impl<C: BlockCipherEncrypt + BlockCipherDecrypt + BlockSizeUser> Keyed for C {
     fn crypt(&self, mode: CipherMode, encrypt: bool, iv: &mut [u8], data: &mut [u8]) -> Result<(), CryptoError> {
-        let block = C::block_size();
-        let iv_size = if mode == CipherMode::Ecb { 0 } else { block };
-        if iv.len() != iv_size {
-            return Err(CryptoError::InvalidInput);
+        if encrypt || !matches!(mode, CipherMode::Cbc | CipherMode::Ecb) {
+            return encrypting(self, mode, encrypt, iv, data);
         }
-        if matches!(mode, CipherMode::Cbc | CipherMode::Ecb) && data.len().checked_rem(block) != Some(0) {
-            return Err(CryptoError::InvalidInput);
-        }
-        for chunk in data.chunks_mut(block) {
-            match (mode, encrypt) {
-                (CipherMode::Ecb, true) => encrypt_block(self, chunk),
-                (CipherMode::Ecb, false) => decrypt_block(self, chunk),
-                (CipherMode::Cbc, true) => {
-                    xor(chunk, iv);
-                    encrypt_block(self, chunk);
-                    copy(iv, chunk);
-                }
-                (CipherMode::Cbc, false) => {
-                    let mut next = [0; MAX_BLOCK];
-                    copy(&mut next, chunk);
-                    decrypt_block(self, chunk);
-                    xor(chunk, iv);
-                    copy(iv, &next);
-                }
-                (CipherMode::Cfb, true) => {
-                    encrypt_block(self, iv);
-                    xor(chunk, iv);
-                    iv.fill(0);
-                    copy(iv, chunk);
-                }
-                (CipherMode::Cfb, false) => {
-                    let mut stream = [0; MAX_BLOCK];
-                    copy(&mut stream, iv);
-                    if let Some(stream) = stream.get_mut(..block) {
-                        encrypt_block(self, stream);
-                    }
-                    iv.fill(0);
-                    copy(iv, chunk);
-                    xor(chunk, &stream);
-                    stream.zeroize();
-                }
-                (CipherMode::Ofb, _) => {
-                    encrypt_block(self, iv);
-                    xor(chunk, iv);
-                }
-                (CipherMode::Ctr, _) => {
-                    let mut stream = [0; MAX_BLOCK];
-                    copy(&mut stream, iv);
-                    if let Some(stream) = stream.get_mut(..block) {
-                        encrypt_block(self, stream);
-                    }
-                    xor(chunk, &stream);
-                    increment(iv);
-                    stream.zeroize();
-                }
-            }
+        check_sizes(C::block_size(), mode, iv, data)?;
+        for chunk in data.chunks_mut(C::block_size()) {
+            let mut next = [0; MAX_BLOCK];
+            copy(&mut next, chunk);
+            decrypt_block(self, chunk);
+            // ECB has no chaining value: this changes nothing.
+            xor(chunk, iv);
+            copy(iv, &next);
         }
         Ok(())
     }
@@ -150,6 +117,86 @@ impl<C: BlockCipherEncrypt + BlockCipherDecrypt + BlockSizeUser> Keyed for C {
         xor(sum, subkey);
         encrypt_block(self, sum);
         Digest::new(sum)
+    }
+}
+
+/// Refuses a chaining value that is not one, and parts of blocks where only whole ones can be.
+fn check_sizes(block: usize, mode: CipherMode, iv: &[u8], data: &[u8]) -> Result<(), CryptoError> {
+    let iv_fits = iv.len() == if mode == CipherMode::Ecb { 0 } else { block };
+    let whole = !matches!(mode, CipherMode::Cbc | CipherMode::Ecb) || data.len().checked_rem(block) == Some(0);
+    if iv_fits && whole { Ok(()) } else { Err(CryptoError::InvalidInput) }
+}
+
+/// Everything that encrypts blocks only: all modes, except for decryption by CBC and ECB.
+fn encrypting<C: BlockCipherEncrypt>(
+    cipher: &C,
+    mode: CipherMode,
+    encrypt: bool,
+    iv: &mut [u8],
+    data: &mut [u8],
+) -> Result<(), CryptoError> {
+    check_sizes(C::block_size(), mode, iv, data)?;
+    cipher.encrypt_with_backend(Encrypting { mode, encrypt, iv, data, block: PhantomData::<C::BlockSize> });
+    Ok(())
+}
+
+/// A mode over data, for one set-up of the cipher.
+struct Encrypting<'a, S> {
+    mode: CipherMode,
+    encrypt: bool,
+    iv: &'a mut [u8],
+    data: &'a mut [u8],
+    block: PhantomData<S>,
+}
+
+impl<S: ArraySize> BlockSizeUser for Encrypting<'_, S> {
+    type BlockSize = S;
+}
+
+impl<S: ArraySize> BlockCipherEncClosure for Encrypting<'_, S> {
+    #[inline(always)]
+    fn call<B: BlockCipherEncBackend<BlockSize = S>>(self, backend: &B) {
+        let Self { mode, encrypt, iv, data, .. } = self;
+        // Other lengths than whole blocks cannot occur here and are left alone.
+        let run = |block: &mut [u8]| {
+            if let Ok(block) = <&mut Array<u8, S>>::try_from(block) {
+                backend.encrypt_block_inplace(block);
+            }
+        };
+        let mut stream = Zeroizing::new(Array::<u8, S>::default());
+        for chunk in data.chunks_mut(S::USIZE) {
+            match (mode, encrypt) {
+                (CipherMode::Ecb, _) => run(chunk),
+                (CipherMode::Cbc, _) => {
+                    xor(chunk, iv);
+                    run(chunk);
+                    copy(iv, chunk);
+                }
+                (CipherMode::Cfb, true) => {
+                    run(iv);
+                    xor(chunk, iv);
+                    iv.fill(0);
+                    copy(iv, chunk);
+                }
+                (CipherMode::Cfb, false) => {
+                    copy(&mut stream, iv);
+                    backend.encrypt_block_inplace(&mut stream);
+                    iv.fill(0);
+                    copy(iv, chunk);
+                    xor(chunk, &stream);
+                }
+                (CipherMode::Ofb, _) => {
+                    run(iv);
+                    xor(chunk, iv);
+                }
+                (CipherMode::Ctr, _) => {
+                    copy(&mut stream, iv);
+                    backend.encrypt_block_inplace(&mut stream);
+                    xor(chunk, &stream);
+                    increment(iv);
+                }
+            }
+        }
     }
 }
 

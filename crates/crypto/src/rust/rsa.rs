@@ -50,6 +50,10 @@ impl Rsa for RustRsa {
         if bool::from(again.ct_eq(&natural::to_bytes(&c, n.len()))) { Ok(m) } else { Err(CryptoError::Mismatch) }
     }
 
+    fn invert(&self, value: &[u8], prime: &[u8]) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
+        sized!(prime.len(), inverse(value, prime), Err(CryptoError::Unsupported))
+    }
+
     fn fermat(&self, candidates: &[Zeroizing<Vec<u8>>]) -> Vec<bool> {
         let test = |candidate: &Zeroizing<Vec<u8>>| {
             let candidate = significant(candidate);
@@ -65,11 +69,7 @@ impl Rsa for RustRsa {
 }
 
 /// `value^-1 mod prime` as `value^(prime - 2)`, which takes the same time for all primes of a size. The result is
-/// checked, because a caller's `prime` may be none; it has the size of the prime.
-pub(crate) fn invert(value: &[u8], prime: &[u8]) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
-    sized!(prime.len(), inverse(value, prime), Err(CryptoError::Unsupported))
-}
-
+/// checked, because a caller's `prime` may be none.
 fn inverse<const L: usize>(value: &[u8], prime: &[u8]) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
     let modulus = Modulus::<L>::new(prime).ok_or(CryptoError::InvalidInput)?;
     let value = array::<L>(value).ok_or(CryptoError::InvalidInput)?;
@@ -119,11 +119,12 @@ fn private<const L: usize>(key: &RsaKey, c: &Natural) -> Result<Natural, CryptoE
         *to = *from;
     }
     let [low, high] = &*halves;
-    let m1 = p.power(&Zeroizing::new(p.wide_residue(high, low)), &key.dp);
-    let m2 = Zeroizing::new(q.number(&q.power(&Zeroizing::new(q.wide_residue(high, low)), &key.dq)));
+    let crt = key.crt(&RustRsa)?;
+    let m1 = p.power(&Zeroizing::new(p.wide_residue(high, low)), &crt.dp);
+    let m2 = Zeroizing::new(q.number(&q.power(&Zeroizing::new(q.wide_residue(high, low)), &crt.dq)));
     // h = (m1 - m2) * qinv mod p: a residue times a plain number is a plain number.
     let difference = Zeroizing::new(p.sub(&m1, &p.residue(&m2)));
-    let h = Zeroizing::new(p.mul(&difference, &*array::<L>(&key.qinv).ok_or(bad)?));
+    let h = Zeroizing::new(p.mul(&difference, &*array::<L>(&crt.qinv).ok_or(bad)?));
     let mut m = natural::mul(&*h, q.limbs());
     natural::add(&mut m, &*m2);
     Ok(m)

@@ -12,15 +12,13 @@ fn vectors() {
         assert_eq!(RustRsa.public(&key.n, key.e, &vector.m).expect("a result"), vector.c);
         assert_eq!(*RustRsa.private(key, &vector.c).expect("a result"), vector.m);
         // Either prime may be the first.
-        let mut swapped = key.clone();
-        (swapped.p, swapped.q) = (key.q.clone(), key.p.clone());
-        (swapped.dp, swapped.dq) = (key.dq.clone(), key.dp.clone());
-        swapped.qinv = invert(&key.p, &key.q).expect("an inverse").to_vec();
+        let swapped = RsaKey::from_primes(key.e, &key.q, &key.p).expect("a key");
         assert_eq!(*RustRsa.private(&swapped, &vector.c).expect("a result"), vector.m);
         assert_eq!(RustRsa.private(key, &key.n), Err(CryptoError::TooLarge));
         assert_eq!(RustRsa.public(&key.n, key.e, &key.n), Err(CryptoError::TooLarge));
-        let mut faulty = key.clone();
-        faulty.dp[5] ^= 1;
+        let mut crt = key.known_crt().expect("values").clone();
+        crt.dp[5] ^= 1;
+        let faulty = key.clone().with_crt(crt);
         assert_eq!(RustRsa.private(&faulty, &vector.c), Err(CryptoError::Mismatch));
         let small = RustRsa.public(&key.n, 3, &[2]).expect("a result");
         assert_eq!(small.len(), key.n.len());

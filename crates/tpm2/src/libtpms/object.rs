@@ -10,7 +10,7 @@ use super::{
 use crate::object::{Object, Slot, name::public_name};
 use crate::structures::{Alg, Auth, Name, Parameters, Public, Sensitive, Unique, rh};
 use alloc::{sync::Arc, vec::Vec};
-use sealwright_crypto::{Crypto, RsaKey};
+use sealwright_crypto::{Crt, Crypto, RUST, RsaKey};
 use zeroize::Zeroizing;
 
 const ANY_OBJECT: Kind = Kind { name: "ANY_OBJECT", magic: 0xFE9A_3974, version: 2 };
@@ -154,15 +154,8 @@ fn rsa_of(public: &Public, sensitive: &Sensitive, numbers: Option<&[Zeroizing<Ve
     let p = &sensitive.value;
     let stored = numbers.filter(|numbers| numbers.iter().all(|number| !number.is_empty()));
     let Some([q, dp, dq, qinv]) = stored else { return RsaKey::from_prime(n, e, p).ok() };
-    Some(RsaKey {
-        n: n.to_vec(),
-        e,
-        p: p.to_vec(),
-        q: sized(q, p.len())?,
-        dp: sized(dp, p.len())?,
-        dq: sized(dq, p.len())?,
-        qinv: sized(qinv, p.len())?,
-    })
+    let key = RsaKey::from_primes(e, p, &Zeroizing::new(sized(q, p.len())?)).ok().filter(|key| key.n == **n)?;
+    Some(key.with_crt(Crt { dp: sized(dp, p.len())?, dq: sized(dq, p.len())?, qinv: sized(qinv, p.len())? }))
 }
 
 fn read_object(
@@ -243,8 +236,11 @@ fn write_number(s: &mut Sink, number: &[u8]) {
 
 fn write_private_exponent(s: &mut Sink, key: Option<&RsaKey>) {
     s.header(PRIVATE_EXPONENT, 2, 1);
-    match key {
-        Some(key) => [&key.q, &key.dp, &key.dq, &key.qinv].into_iter().for_each(|number| write_number(s, number)),
+    // The values are the same whichever provider computes them, if they have not been needed before.
+    match key.and_then(|key| Some((key, key.crt(RUST.rsa).ok()?))) {
+        Some((key, crt)) => {
+            [&key.q, &crt.dp, &crt.dq, &crt.qinv].into_iter().for_each(|number| write_number(s, number));
+        }
         None => (0..4).for_each(|_| write_number(s, &[])),
     }
     s.future();

@@ -1,41 +1,54 @@
 //! Writing what libtpms reads.
 
 use super::{ExportFault, source::Kind};
-use alloc::{vec, vec::Vec};
+use alloc::vec::Vec;
 use sealwright_core::{Wire, Writer};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
-/// Collects a state. It is secret, so it is wiped when dropped, and growing leaves no copies behind.
+/// Collects a state. It is secret, so what was written is wiped when dropped, and growing leaves no copies behind.
 pub(super) struct Sink {
-    bytes: Zeroizing<Vec<u8>>,
+    bytes: Vec<u8>,
     failed: bool,
+}
+
+impl Drop for Sink {
+    fn drop(&mut self) {
+        // Not the room behind it, where nothing ever was: that may be much more.
+        self.bytes.as_mut_slice().zeroize();
+    }
 }
 
 impl Sink {
     pub(super) fn new() -> Self {
-        Self { bytes: Zeroizing::new(Vec::with_capacity(16 * 1024)), failed: false }
+        Self { bytes: Vec::with_capacity(16 * 1024), failed: false }
+    }
+
+    /// Makes room for more bytes.
+    fn reserve(&mut self, more: usize) {
+        let needed = self.bytes.len().saturating_add(more);
+        if needed > self.bytes.capacity() {
+            let mut larger = Vec::with_capacity(needed.saturating_mul(2));
+            larger.extend_from_slice(&self.bytes);
+            self.bytes.as_mut_slice().zeroize();
+            self.bytes = larger;
+        }
     }
 
     /// Appends bytes.
     pub(super) fn bytes(&mut self, bytes: &[u8]) {
-        let needed = self.bytes.len().saturating_add(bytes.len());
-        if needed > self.bytes.capacity() {
-            let mut larger = Zeroizing::new(Vec::with_capacity(needed.saturating_mul(2)));
-            larger.extend_from_slice(&self.bytes);
-            self.bytes = larger;
-        }
+        self.reserve(bytes.len());
         self.bytes.extend_from_slice(bytes);
     }
 
     /// Appends a field in the TPM's wire format.
     pub(super) fn put<T: Wire>(&mut self, value: &T) {
-        let mut room = Zeroizing::new(vec![0; T::MAX_SIZE]);
-        let mut w = Writer::new(&mut room);
-        if value.write(&mut w).is_err() {
-            self.failed = true;
-        }
+        let start = self.bytes.len();
+        self.reserve(T::MAX_SIZE);
+        self.bytes.resize(start.saturating_add(T::MAX_SIZE), 0);
+        let mut w = Writer::new(self.bytes.get_mut(start..).unwrap_or_default());
+        self.failed |= value.write(&mut w).is_err();
         let len = w.len();
-        self.bytes(room.get(..len).unwrap_or_default());
+        self.bytes.truncate(start.saturating_add(len));
     }
 
     /// Appends a boolean.
@@ -96,6 +109,6 @@ impl Sink {
 
     /// Everything collected.
     pub(super) fn finish(self) -> Result<Zeroizing<Vec<u8>>, ExportFault> {
-        if self.failed { Err(ExportFault::Room) } else { Ok(self.bytes) }
+        if self.failed { Err(ExportFault::Room) } else { Ok(Zeroizing::new(self.bytes.clone())) }
     }
 }

@@ -70,7 +70,7 @@ fn adjust_of(rate: i32) -> u32 {
 }
 
 /// Slots of sessions must be those that the table of sessions says.
-fn check_sessions(s: &Source<'_>, reset: &ResetData, slots: &[Option<Session>]) -> Result<(), ImportFault> {
+fn check_sessions(s: &Source<'_>, reset: &ResetData, slots: &[Option<Arc<Session>>]) -> Result<(), ImportFault> {
     for (slot, number) in slots.iter().zip(1..u64::MAX) {
         let entries = tally(reset.contexts.iter().filter(|context| **context == number));
         if entries != usize::from(slot.is_some()) {
@@ -133,7 +133,7 @@ fn read_body(s: &mut Source<'_>, crypto: &Crypto, permanent: &Arc<Permanent>) ->
     s.block("sessions")?;
     s.count("sessions", MAX_LOADED_SESSIONS)?;
     for slot in &mut v.sessions.slots {
-        *slot = session::read_slot(s)?;
+        *slot = session::read_slot(s)?.map(Arc::new);
     }
     s.within(VOLATILE_STATE);
     s.bytes(8)?;
@@ -240,7 +240,7 @@ fn write_command(s: &mut Sink) {
 fn write_sessions(s: &mut Sink, state: &State) {
     let slots = &state.volatile.sessions.slots;
     s.count(MAX_LOADED_SESSIONS);
-    slots.iter().for_each(|slot| session::write_slot(s, slot.as_ref()));
+    slots.iter().for_each(|slot| session::write_slot(s, slot.as_deref()));
     let saved =
         state.reset.contexts.iter().zip(0..u32::MAX).filter(|(context, _)| **context > MAX_LOADED_SESSIONS as u64);
     let oldest = saved.min_by_key(|(context, _)| **context).map(|(_, number)| number);

@@ -8,16 +8,18 @@ use crate::structures::{Auth, HASH_COUNT, MAX_RSA, Public, Sensitive, SensitiveV
 use alloc::{sync::Arc, vec, vec::Vec};
 use sealwright_core::{Fault, Reader, Wire, Writer};
 use sealwright_crypto::{
-    BlockCipher, HashAlg, RsaKey,
+    BlockCipher, Crt, HashAlg, RsaKey,
     hash::{Hasher, HmacState},
 };
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
-const OBJECT_VERSION: u8 = 1;
+const OBJECT_VERSION: u8 = 2;
+/// Had the CRT values of RSA keys; now they are computed when they are needed.
+const OLDEST_OBJECT_VERSION: u8 = 1;
 const SEQUENCE_VERSION: u8 = 2;
 
-/// More than any encoding takes: public and sensitive area, two Names, four CRT values.
-const ROOM: usize = Public::MAX_SIZE + Sensitive::MAX_SIZE + 2 * 68 + 4 * (2 + MAX_RSA / 2) + 32;
+/// More than any encoding takes: public and sensitive area, two Names, the second prime of an RSA key.
+const ROOM: usize = Public::MAX_SIZE + Sensitive::MAX_SIZE + 2 * 68 + 2 + MAX_RSA / 2 + 32;
 
 /// Bits of the flags of an object.
 mod flag {
@@ -33,21 +35,31 @@ mod flag {
 
 /// Runs `write` over room for `size` bytes and keeps what it wrote; empty if that was more, which [`ROOM`] excludes.
 fn encoded(size: usize, write: impl FnOnce(&mut Writer<'_>) -> Result<(), Fault>) -> Zeroizing<Vec<u8>> {
-    let mut room = Zeroizing::new(vec![0; size]);
+    let mut room = vec![0; size];
     let mut w = Writer::new(&mut room);
-    let len = write(&mut w).map_or(0, |()| w.len());
-    room.truncate(len);
-    room
+    let complete = write(&mut w).is_ok();
+    let len = w.len();
+    let bytes = kept(&mut room, len);
+    if complete { bytes } else { Zeroizing::default() }
+}
+
+/// The first `len` bytes of `room`, which are moved out of it: only they need to be wiped there, now and later.
+fn kept(room: &mut [u8], len: usize) -> Zeroizing<Vec<u8>> {
+    let written = room.get_mut(..len).unwrap_or_default();
+    let bytes = Zeroizing::new(written.to_vec());
+    written.zeroize();
+    bytes
 }
 
 /// The wire format of a structure; wiped, as it may be secret.
 pub(crate) fn marshalled<T: Wire>(value: &T) -> Result<Zeroizing<Vec<u8>>, Fault> {
-    let mut room = Zeroizing::new(vec![0; T::MAX_SIZE]);
+    let mut room = vec![0; T::MAX_SIZE];
     let mut w = Writer::new(&mut room);
-    value.write(&mut w)?;
+    // What a refused value left behind is wiped too.
+    let written = value.write(&mut w);
     let len = w.len();
-    room.truncate(len);
-    Ok(room)
+    let bytes = kept(&mut room, len);
+    written.map(|()| bytes)
 }
 
 fn write_bytes(w: &mut Writer<'_>, bytes: &[u8]) -> Result<(), Fault> {
@@ -99,9 +111,7 @@ impl Object {
             }
             self.seed_compat.write(w)?;
             if let Some(key) = &self.rsa {
-                for value in [&key.q, &key.dp, &key.dq, &key.qinv] {
-                    write_bytes(w, value)?;
-                }
+                write_bytes(w, &key.q)?;
             }
             Ok(())
         })
@@ -110,7 +120,8 @@ impl Object {
     /// The object of bytes that [`Object::encode`] of this or an older version made.
     pub(crate) fn decode(bytes: &[u8]) -> Option<Self> {
         decoded(bytes, |r| {
-            if u8::read(r)? != OBJECT_VERSION {
+            let version = u8::read(r)?;
+            if !(OLDEST_OBJECT_VERSION..=OBJECT_VERSION).contains(&version) {
                 return Err(Fault::VALUE);
             }
             let flags = u16::read(r)?;
@@ -124,7 +135,8 @@ impl Object {
             let evict = if has(flag::EVICT) { Some(u32::read(r)?) } else { None };
             let seed_compat = u8::read(r)?;
             let rsa = if has(flag::RSA) {
-                Some(Arc::new(read_rsa(&public, sensitive.as_ref().ok_or(Fault::VALUE)?, r)?))
+                let sensitive = sensitive.as_ref().ok_or(Fault::VALUE)?;
+                Some(Arc::new(read_rsa(&public, sensitive, version, r)?))
             } else {
                 None
             };
@@ -146,23 +158,21 @@ impl Object {
     }
 }
 
-/// The CRT values, completed from the areas that hold the rest of the key.
-fn read_rsa(public: &Public, sensitive: &Sensitive, r: &mut Reader<'_>) -> Result<RsaKey, Fault> {
+/// The second prime, completed from the areas that hold the rest of the key.
+fn read_rsa(public: &Public, sensitive: &Sensitive, version: u8, r: &mut Reader<'_>) -> Result<RsaKey, Fault> {
     use crate::structures::{Parameters, Unique};
     let (Parameters::Rsa(parameters), Unique::Rsa(modulus)) = (&public.parameters, &public.unique) else {
         return Err(Fault::VALUE);
     };
     let mut next = || read_bytes(r).map(<[u8]>::to_vec);
-    let (q, dp, dq, qinv) = (next()?, next()?, next()?, next()?);
-    Ok(RsaKey {
-        n: modulus.to_vec(),
-        e: if parameters.exponent == 0 { 65537 } else { parameters.exponent },
-        p: sensitive.value.to_vec(),
-        q,
-        dp,
-        dq,
-        qinv,
-    })
+    let key = RsaKey::from_primes(parameters.exponent, &sensitive.value, &next()?).map_err(|_| Fault::VALUE)?;
+    if key.n != **modulus {
+        return Err(Fault::VALUE);
+    }
+    if version > OLDEST_OBJECT_VERSION {
+        return Ok(key);
+    }
+    Ok(key.with_crt(Crt { dp: next()?, dq: next()?, qinv: next()? }))
 }
 
 const fn cipher_number(cipher: BlockCipher) -> u16 {
@@ -331,21 +341,31 @@ mod tests {
     #[test]
     fn rsa_values_come_back() {
         let rsa = RsaParameters { symmetric: None, scheme: RsaScheme::Null, bits: 2048, exponent: 0 };
-        let modulus = Buffer::from_slice(&[8; 256]).unwrap();
+        // Nothing here asks whether they are primes.
+        let (p, q) = ([7; 128], [9; 128]);
+        let made = RsaKey::from_primes(65537, &p, &q).unwrap();
+        let modulus = Buffer::from_slice(&made.n).unwrap();
         let mut key = object(Parameters::Rsa(rsa), Unique::Rsa(modulus), ObjectType::Rsa);
-        key.rsa = Some(Arc::new(RsaKey {
-            n: vec![8; 256],
-            e: 65537,
-            p: vec![7; 128],
-            q: vec![6; 128],
-            dp: vec![5; 128],
-            dq: vec![4; 128],
-            qinv: vec![3; 128],
-        }));
-        let back = Object::decode(&key.encode()).unwrap();
+        key.sensitive.as_mut().unwrap().value = Secret::from_slice(&p).unwrap();
+        let crt = Crt { dp: vec![5; 128], dq: vec![4; 128], qinv: vec![3; 128] };
+        for made in [made.clone(), made.with_crt(crt)] {
+            key.rsa = Some(Arc::new(made));
+            let back = Object::decode(&key.encode()).unwrap();
+            assert_same(&key, &back);
+            let (old, new) = (key.rsa.as_ref().unwrap(), back.rsa.as_ref().unwrap());
+            assert_eq!((&old.n, old.e, &old.p, &old.q), (&new.n, new.e, &new.p, &new.q));
+            assert_eq!(new.known_crt(), None);
+        }
+        // Version 1 had the other values behind the second prime.
+        let mut old = key.encode().to_vec();
+        old[0] = 1;
+        let values = [5, 4, 3].map(|byte| [&[0, 128][..], &[byte; 128]].concat());
+        old.extend(values.concat());
+        let back = Object::decode(&old).unwrap();
         assert_same(&key, &back);
-        let (old, new) = (key.rsa.unwrap(), back.rsa.unwrap());
-        assert_eq!((&old.n, old.e, &old.p, &old.dq), (&new.n, new.e, &new.p, &new.dq));
+        assert_eq!(back.rsa.unwrap().known_crt(), key.rsa.as_ref().unwrap().known_crt());
+        key.public.unique = Unique::Rsa(Buffer::from_slice(&[8; 256]).unwrap());
+        assert!(Object::decode(&key.encode()).is_none());
     }
 
     #[test]

@@ -165,6 +165,10 @@ pub(crate) fn check_object(
     match (&public.parameters, &public.unique, sensitive) {
         (Parameters::Rsa(p), Unique::Rsa(n), Some(sensitive)) => {
             let key = RsaKey::from_prime(n, p.exponent, &sensitive.value).map_err(|_| Fault::BINDING)?;
+            // What this TPM made is known to be sound, and may never be used for a private operation.
+            if parent.is_none_or(|parent| !parent.has(A::FIXED_TPM)) {
+                key.crt(crypto.rsa).map_err(|_| Fault::BINDING)?;
+            }
             Ok(Some(Arc::new(key)))
         }
         _ => Ok(None),

@@ -9,6 +9,8 @@ mod table;
 pub(crate) use command::{CommandSession, CommandSessions, Penalty};
 pub(crate) use policy::{BoundHash, Policy};
 
+use alloc::sync::Arc;
+
 use crate::structures::{Auth, Digest, HashAlg, MAX_LOADED_SESSIONS, Nonce, Secret, SymDef};
 
 /// What binds a session to an entity: its Name with its authorization value mixed in (Part 4,
@@ -41,7 +43,7 @@ pub(crate) struct Session {
 /// The loaded sessions.
 #[derive(Clone, Debug)]
 pub(crate) struct Sessions {
-    pub(crate) slots: [Option<Session>; MAX_LOADED_SESSIONS],
+    pub(crate) slots: [Option<Arc<Session>>; MAX_LOADED_SESSIONS],
 }
 
 impl Default for Sessions {

@@ -3,6 +3,7 @@
 use super::Session;
 use crate::structures::{HandleKind, MAX_ACTIVE_SESSIONS, MAX_LOADED_SESSIONS, kind, rh};
 use crate::tpm::Tpm;
+use alloc::sync::Arc;
 use sealwright_core::Fault;
 
 /// Values up to this one are slots of loaded sessions, greater ones are context sequence numbers.
@@ -78,14 +79,14 @@ impl Tpm<'_> {
     pub(crate) fn session(&self, handle: u32) -> Result<&Session, Fault> {
         let slot = self.context_entry(handle).checked_sub(1).and_then(|slot| usize::try_from(slot).ok());
         let slots = &self.state.volatile.sessions.slots;
-        slot.and_then(|slot| slots.get(slot)).and_then(Option::as_ref).ok_or(Fault::HANDLE)
+        slot.and_then(|slot| slots.get(slot)).and_then(Option::as_deref).ok_or(Fault::HANDLE)
     }
 
     /// A loaded session, for changes.
     pub(crate) fn session_mut(&mut self, handle: u32) -> Result<&mut Session, Fault> {
         let slot = self.context_entry(handle).checked_sub(1).and_then(|slot| usize::try_from(slot).ok());
         let slots = &mut self.state.volatile.sessions.slots;
-        slot.and_then(|slot| slots.get_mut(slot)).and_then(Option::as_mut).ok_or(Fault::HANDLE)
+        slot.and_then(|slot| slots.get_mut(slot)).and_then(Option::as_mut).map(Arc::make_mut).ok_or(Fault::HANDLE)
     }
 
     /// TPM_RC_SESSION_MEMORY, CONTEXT_GAP or SESSION_HANDLES if no session can be made now.
@@ -120,7 +121,7 @@ impl Tpm<'_> {
         let slots = &mut self.state.volatile.sessions.slots;
         let (slot, place) =
             slots.iter_mut().enumerate().find(|(_, slot)| slot.is_none()).ok_or(Fault::SESSION_MEMORY)?;
-        *place = Some(session);
+        *place = Some(Arc::new(session));
         self.set_context_entry(handle, slot.saturating_add(1) as u64);
         Ok(())
     }

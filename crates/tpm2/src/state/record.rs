@@ -1,8 +1,8 @@
 //! Saved state as numbered fields: any version reads what it knows and skips what it does not.
 
-use alloc::{vec, vec::Vec};
+use alloc::vec::Vec;
 use sealwright_core::{Reader, StateFault, Wire, Writer};
-use zeroize::Zeroizing;
+use zeroize::{Zeroize, Zeroizing};
 
 const MAGIC: [u8; 4] = *b"SwT2";
 
@@ -16,13 +16,20 @@ pub(super) enum Kind {
 /// Newest version that this program writes, and the oldest program version that reads it.
 const VERSION: u16 = 1;
 
-/// Collects fields. What is in them may be secret, so the bytes are wiped when dropped.
-pub(super) struct Out(Zeroizing<Vec<u8>>);
+/// Collects fields. What is in them may be secret, so what was written is wiped when dropped.
+pub(super) struct Out(Vec<u8>);
+
+impl Drop for Out {
+    fn drop(&mut self) {
+        // Not the room behind it, where nothing ever was: wiping that would cost time in each commit.
+        self.0.as_mut_slice().zeroize();
+    }
+}
 
 impl Out {
     /// Begins a record of this kind.
     pub(super) fn new(kind: Kind) -> Self {
-        let mut out = Self(Zeroizing::new(Vec::with_capacity(8 * 1024)));
+        let mut out = Self(Vec::with_capacity(8 * 1024));
         out.0.extend_from_slice(&MAGIC);
         out.0.push(kind as u8);
         out.0.extend_from_slice(&VERSION.to_be_bytes());
@@ -32,19 +39,24 @@ impl Out {
 
     /// Begins a record that will be a field of another.
     pub(super) fn part() -> Self {
-        // Most parts fit; all of the room is wiped in the end, so more of it would cost time in each commit.
-        Self(Zeroizing::new(Vec::with_capacity(256)))
+        Self(Vec::with_capacity(512))
+    }
+
+    /// Makes room for a field of this size.
+    fn reserve(&mut self, size: usize) {
+        let needed = self.0.len().saturating_add(size).saturating_add(6);
+        if needed > self.0.capacity() {
+            // Growing in place would leave copies of secrets behind.
+            let mut larger = Vec::with_capacity(needed.saturating_mul(2));
+            larger.extend_from_slice(&self.0);
+            self.0.as_mut_slice().zeroize();
+            self.0 = larger;
+        }
     }
 
     /// Appends a field of bytes.
     pub(super) fn bytes(&mut self, id: u16, bytes: &[u8]) {
-        let needed = self.0.len().saturating_add(bytes.len()).saturating_add(6);
-        if needed > self.0.capacity() {
-            // Growing in place would leave copies of secrets behind.
-            let mut larger = Zeroizing::new(Vec::with_capacity(needed.saturating_mul(2)));
-            larger.extend_from_slice(&self.0);
-            self.0 = larger;
-        }
+        self.reserve(bytes.len());
         self.0.extend_from_slice(&id.to_be_bytes());
         self.0.extend_from_slice(&u32::try_from(bytes.len()).unwrap_or(0).to_be_bytes());
         self.0.extend_from_slice(bytes);
@@ -52,17 +64,30 @@ impl Out {
 
     /// Appends a field.
     pub(super) fn field<T: Wire>(&mut self, id: u16, value: &T) {
-        let mut room = Zeroizing::new(vec![0; T::MAX_SIZE]);
-        let mut w = Writer::new(&mut room);
-        if value.write(&mut w).is_ok() {
-            let len = w.len();
-            self.bytes(id, room.get(..len).unwrap_or(&[]));
+        self.reserve(T::MAX_SIZE);
+        let at = self.0.len();
+        self.0.extend_from_slice(&id.to_be_bytes());
+        self.0.extend_from_slice(&[0; 4]);
+        let start = self.0.len();
+        self.0.resize(start.saturating_add(T::MAX_SIZE), 0);
+        let mut w = Writer::new(self.0.get_mut(start..).unwrap_or_default());
+        let fits = value.write(&mut w).is_ok();
+        let len = w.len();
+        if !fits {
+            self.0.get_mut(start..).unwrap_or_default().zeroize();
+            self.0.truncate(at);
+            return;
+        }
+        self.0.truncate(start.saturating_add(len));
+        let size = u32::try_from(len).unwrap_or(0).to_be_bytes();
+        if let Some(place) = self.0.get_mut(start.saturating_sub(4)..start) {
+            place.iter_mut().zip(size).for_each(|(to, from)| *to = from);
         }
     }
 
     /// The record.
     pub(super) fn finish(self) -> Zeroizing<Vec<u8>> {
-        self.0
+        Zeroizing::new(self.0.clone())
     }
 }
 

@@ -45,17 +45,21 @@ pub(crate) struct ClearData {
     pub(crate) read_only: bool,
 }
 
+/// The values of a bank; the first [`HashAlg::size`] bytes of each count.
+type Bank = [[u8; 64]; PCR_COUNT];
+
 /// The PCR banks.
 #[derive(Clone, Debug)]
 pub(crate) struct Pcrs {
-    /// Values by bank in the order of [`HashAlg::ALL`]; the first [`HashAlg::size`] bytes of each count.
-    pub(crate) banks: [[[u8; 64]; PCR_COUNT]; HASH_COUNT],
+    /// Values by bank in the order of [`HashAlg::ALL`]. Banks are shared until they change: an extend copies only those
+    /// that it extends.
+    banks: [Arc<Bank>; HASH_COUNT],
 }
 
 impl Pcrs {
     /// All zero.
-    pub(crate) const fn new() -> Self {
-        Self { banks: [[[0; 64]; PCR_COUNT]; HASH_COUNT] }
+    pub(crate) fn new() -> Self {
+        Self { banks: HashAlg::ALL.map(|_| Arc::new([[0; 64]; PCR_COUNT])) }
     }
     /// Value of a PCR; empty if there is no such.
     pub(crate) fn value(&self, hash: HashAlg, pcr: usize) -> &[u8] {
@@ -65,7 +69,7 @@ impl Pcrs {
     /// Value of a PCR for changes; empty if there is no such.
     pub(crate) fn value_mut(&mut self, hash: HashAlg, pcr: usize) -> &mut [u8] {
         let index = HashAlg::ALL.iter().position(|h| *h == hash);
-        let bank = index.and_then(|i| self.banks.get_mut(i));
+        let bank = index.and_then(|i| self.banks.get_mut(i)).map(Arc::make_mut);
         bank.and_then(|b| b.get_mut(pcr)).and_then(|v| v.get_mut(..hash.size())).unwrap_or(&mut [])
     }
 }

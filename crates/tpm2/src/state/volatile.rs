@@ -102,7 +102,7 @@ pub(crate) fn decode_volatile(
     for field in f.all(18) {
         let (number, bytes) = split(field)?;
         let session = Session::decode(bytes).ok_or(StateFault::Format)?;
-        *v.sessions.slots.get_mut(number).ok_or(StateFault::Format)? = Some(session);
+        *v.sessions.slots.get_mut(number).ok_or(StateFault::Format)? = Some(Arc::new(session));
     }
     for field in f.all(19) {
         let index = super::encoding::index_of(field)?;

@@ -35,6 +35,12 @@ impl Execute for ContextSave {
         let handle = self.save_handle.0;
         let (sequence, saved_handle, hierarchy, plain) = if kind(handle) == HandleKind::Transient {
             let slot = tpm.slot(handle).ok_or(Fault::HANDLE)?;
+            if let Slot::Object(object) = slot
+                && let Some(key) = &object.rsa
+            {
+                // A context has all values of the key, as in libtpms.
+                key.crt(tpm.crypto.rsa).map_err(|_| Fault::FAILURE)?;
+            }
             let plain = contents::slot_bytes(&tpm.state.permanent.profile, slot);
             let (saved_handle, hierarchy) = match slot {
                 Slot::Object(object) if object.st_clear => (protect::ST_CLEAR, object.hierarchy),
