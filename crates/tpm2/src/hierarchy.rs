@@ -100,11 +100,11 @@ impl Tpm<'_> {
 
     /// From now on a loss of power is not orderly: what Shutdown saved is no longer true.
     pub(crate) fn clear_orderly(&mut self) {
-        let permanent = &self.state.permanent;
-        let kept = matches!(permanent.orderly_state, OrderlyState::None | OrderlyState::DaUsed);
-        if !kept || permanent.saved.is_some() {
+        // A protected object was used since power came on: a failure may be lost with the power.
+        let now = if self.state.volatile.da_used { OrderlyState::DaUsed } else { OrderlyState::None };
+        if matches!(self.state.permanent.orderly_state, OrderlyState::Clear | OrderlyState::State { .. }) {
             let permanent = self.permanent_mut();
-            permanent.orderly_state = OrderlyState::None;
+            permanent.orderly_state = now;
             permanent.saved = None;
         }
     }

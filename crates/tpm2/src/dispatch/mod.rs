@@ -171,7 +171,7 @@ fn perform(
     *penalty = core::mem::take(&mut tpm.command.penalty);
     let len = result?;
     if !matches!(code, code::STARTUP | code::SHUTDOWN) && entered.differs(tpm.state) {
-        mark_not_orderly(&mut tpm);
+        tpm.clear_orderly();
     }
     Ok(len)
 }
@@ -262,13 +262,5 @@ impl Entered {
                 || old.commit_counter != new.commit_counter
                 || old.commit_array != new.commit_array);
         reset_differs || !Arc::ptr_eq(&self.clear, &state.clear) || !Arc::ptr_eq(&self.pcrs, &state.pcrs)
-    }
-}
-
-/// Records that a power loss from now on is not orderly (Part 4, g_clearOrderly).
-fn mark_not_orderly(tpm: &mut Tpm<'_>) {
-    let now = if tpm.state.volatile.da_used { OrderlyState::DaUsed } else { OrderlyState::None };
-    if matches!(tpm.state.permanent.orderly_state, OrderlyState::Clear | OrderlyState::State { .. }) {
-        tpm.permanent_mut().orderly_state = now;
     }
 }

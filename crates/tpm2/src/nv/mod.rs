@@ -19,6 +19,11 @@ pub(crate) struct NvIndex {
     pub(crate) data: Vec<u8>,
 }
 
+/// What an Index holds before it is written: NV begins with ones, and RAM, where orderly Indexes are, with zeros.
+pub(crate) const fn erased(attributes: NvAttributes) -> u8 {
+    if attributes.has(NvAttributes::ORDERLY) { 0 } else { 0xFF }
+}
+
 impl NvIndex {
     /// True if all bits of `attributes` are set.
     pub(crate) const fn has(&self, attributes: NvAttributes) -> bool {

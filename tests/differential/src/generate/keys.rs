@@ -35,7 +35,12 @@ impl World<'_> {
             1 => self.exchange(object),
             2 => self.encrypt(object),
             3 => self.mac(object),
-            4 => drop(self.act("Unseal", &[object.entity.clone()], &[], Out::new())),
+            4 => {
+                self.act("Unseal", &[object.entity.clone()], &[], Out::new());
+                if object.attributes & SENSITIVE_DATA_ORIGIN != 0 {
+                    self.forget_fields(&["outData"]);
+                }
+            }
             5 => self.sequence(),
             6 => self.credential(object),
             7 => self.duplicate(object),
@@ -120,7 +125,7 @@ impl World<'_> {
         let (way, mode) = (self.r.below(2) as u8, self.of(&[CFB, CBC, CTR, OFB, ECB, NULL]));
         let n = self.of(&[16usize, 16, 8, 0]);
         let iv = self.r.bytes(n);
-        let known = self.t.fixed.contains(&object.entity.handle);
+        let known = object.known;
         if self.chance(80) {
             let p = Out::new().sized(&data).u8(way).u16(mode).sized(&iv);
             self.act("EncryptDecrypt2", &[object.entity.clone()], &[], p);
@@ -137,7 +142,7 @@ impl World<'_> {
         let n = self.of(&[0usize, 1, 64, 100, 1024]);
         let data = self.r.bytes(n);
         let alg = self.of(&[NULL, SHA256, SHA1, CMAC, HMAC]);
-        let known = self.t.fixed.contains(&object.entity.handle);
+        let known = object.known;
         if self.chance(60) {
             self.act("MAC", &[object.entity.clone()], &[], Out::new().sized(&data).u16(alg));
         } else {

@@ -26,7 +26,7 @@ impl World<'_> {
     fn object(&mut self, handle: u32, auth: &[u8], template: &Template, public: Vec<u8>, parent: usize) -> Object {
         let entity = Entity { policy: template.policy.clone(), ..Entity::new(handle, auth) };
         let (kind, attributes) = (template.kind, template.attributes);
-        Object { id: self.id(), entity, kind, attributes, public, parent, creation: None }
+        Object { id: self.id(), entity, kind, attributes, public, parent, known: false, creation: None }
     }
 
     /// A loaded or persistent parent.
@@ -120,7 +120,6 @@ impl World<'_> {
                 (0..3).filter(|i| self.objects.get(*i).is_some_and(|o| o.id != parent.id)).collect();
             let Some(at) = self.one(&others) else { return };
             let old = self.objects.remove(at);
-            self.t.fixed.remove(&old.entity.handle);
             self.bare("FlushContext", &[], Out::new().u32(old.entity.handle));
         }
         let mut private = made.private.clone();
@@ -156,7 +155,7 @@ impl World<'_> {
             let template = Template { kind, attributes, policy, area: Vec::new(), data: Vec::new() };
             let mut object = self.object(reply.handle, b"", &template, area, 0);
             object.entity.public_only = private.is_empty();
-            self.t.fixed.insert(reply.handle);
+            object.known = true;
             self.objects.push(object);
         }
     }
@@ -175,10 +174,15 @@ impl World<'_> {
         let (template, auth) = (self.template(false), self.new_auth());
         let p = sensitive(&auth, &template.data).sized(&template.area);
         let parent_id = self.objects.iter().chain(&self.persistent).find(|o| o.entity.handle == parent.handle);
+        let derived = parent_id.is_some_and(|o| o.kind == KEYEDHASH);
         let parent_id = parent_id.map_or(0, |o| o.id);
         let reply = self.act("CreateLoaded", &[parent], &[], p);
         if reply.rc == 0 {
-            let object = self.object(reply.handle, &auth, &template, reply.sized(1), parent_id);
+            let mut object = self.object(reply.handle, &auth, &template, reply.sized(1), parent_id);
+            if derived {
+                // Its secret comes from the parent's, which is the TPM's own.
+                object.attributes |= SENSITIVE_DATA_ORIGIN;
+            }
             self.objects.push(object);
         }
     }

@@ -36,6 +36,8 @@ pub(super) struct Object {
     pub(super) public: Vec<u8>,
     /// The parent's id; 0 for primary and external objects.
     pub(super) parent: usize,
+    /// True if the test knows its secrets: what it makes is the same on every TPM.
+    pub(super) known: bool,
     /// creationHash and ticket, if it was made by Create or CreatePrimary.
     pub(super) creation: Option<(Vec<u8>, Vec<u8>)>,
 }
@@ -156,6 +158,8 @@ impl<'a> World<'a> {
         self.number += 1;
         let label = format!("step {}", self.number);
         let call = Call { name, handles: handles.to_vec(), uses, parameters: parameters.0 };
+        self.t.fixed =
+            self.objects.iter().chain(&self.persistent).filter(|o| o.known).map(|o| o.entity.handle).collect();
         let reply = self.t.call(&label, call);
         // A slot's number may be another one on the other side: libtpms uses slots for persistent objects too.
         if let Some(step) = self.t.steps.last_mut() {
@@ -215,7 +219,6 @@ impl<'a> World<'a> {
         while self.objects.len() + free > 3 {
             let at = self.r.below(self.objects.len());
             let object = self.objects.remove(at);
-            self.t.fixed.remove(&object.entity.handle);
             if self.chance(25) {
                 let saved = self.bare("ContextSave", &[object.entity.handle], Out::new());
                 if saved.rc == 0 {

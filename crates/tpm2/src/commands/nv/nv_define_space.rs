@@ -89,6 +89,6 @@ pub(super) fn define(tpm: &mut Tpm<'_>, auth_handle: RhProvision, auth: Auth, pu
         return Err(Fault::NV_DEFINED);
     }
     tpm.nv_check_new(size, attributes)?;
-    tpm.nv_store_now(NvIndex { public, auth, data: vec![0xFF; size] });
+    tpm.nv_store_now(NvIndex { public, auth, data: vec![crate::nv::erased(attributes); size] });
     Ok(())
 }

@@ -40,7 +40,7 @@ impl Execute for NvWrite {
         }
         let mut next = (*index).clone();
         if !next.has(NvAttributes::WRITTEN) {
-            next.data = alloc::vec![0xFF; size];
+            next.data = alloc::vec![crate::nv::erased(next.public.attributes); size];
         }
         next.data.get_mut(offset..end).ok_or(Fault::NV_RANGE)?.copy_from_slice(&self.data);
         let first = !next.has(NvAttributes::WRITTEN);
