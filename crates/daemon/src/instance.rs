@@ -4,6 +4,9 @@ use crate::failure::{Failure, failure};
 use sealwright_core::{Engine, Platform, PlatformFault, StateFault};
 use sealwright_crypto::Crypto;
 use sealwright_tpm2::Tpm2;
+use sealwright_tpm2::libtpms::ImportFault;
+use std::time::{SystemTime, UNIX_EPOCH};
+use zeroize::Zeroizing;
 
 /// Makes engines. The one seam between the daemon and a TPM implementation.
 pub(crate) trait Maker: Send {
@@ -11,6 +14,25 @@ pub(crate) trait Maker: Send {
     fn manufacture(&self, platform: &mut dyn Platform) -> Result<Box<dyn Engine + Send>, PlatformFault>;
     /// The TPM of a permanent state. Afterwards either `power_on` or `resume` is called.
     fn restore(&self, permanent: &[u8]) -> Result<Box<dyn Engine + Send>, StateFault>;
+    /// The states of a TPM that libtpms wrote, in the engine's own format.
+    fn import(
+        &self,
+        platform: &mut dyn Platform,
+        permanent: &[u8],
+        volatile: Option<&[u8]>,
+    ) -> Result<Imported, ImportFault>;
+}
+
+/// Milliseconds since 1970.
+pub(crate) fn wall_clock() -> Option<u64> {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).ok()?;
+    u64::try_from(since.as_millis()).ok()
+}
+
+/// States of swtpm in the engine's own format.
+pub(crate) struct Imported {
+    pub(crate) permanent: Zeroizing<Vec<u8>>,
+    pub(crate) volatile: Option<Zeroizing<Vec<u8>>>,
 }
 
 /// The buffer sizes told on the control channel before an engine runs: (current, minimum, maximum).
@@ -26,6 +48,21 @@ impl Maker for Tpm2Maker {
 
     fn restore(&self, permanent: &[u8]) -> Result<Box<dyn Engine + Send>, StateFault> {
         Ok(Box::new(Tpm2::restore(self.0, permanent)?))
+    }
+
+    fn import(
+        &self,
+        platform: &mut dyn Platform,
+        permanent: &[u8],
+        volatile: Option<&[u8]>,
+    ) -> Result<Imported, ImportFault> {
+        let mut tpm = Tpm2::from_libtpms_permanent(self.0, permanent)?;
+        if let Some(volatile) = volatile {
+            tpm.resume_libtpms_volatile(platform, volatile, wall_clock())?;
+        }
+        // The volatile state first: it is bound to the permanent one by everything but Clock.
+        let volatile = volatile.map(|_| Zeroizing::new(tpm.save_volatile(platform)));
+        Ok(Imported { permanent: Zeroizing::new(tpm.save_permanent()), volatile })
     }
 }
 

@@ -6,6 +6,7 @@
 
 mod background;
 mod control;
+mod convert;
 mod data;
 mod descriptor;
 mod failure;
@@ -48,6 +49,7 @@ fn command(words: &[String]) -> Result<ExitCode, Failure> {
             }
             print!("{}", help::SOCKET);
         }
+        "convert" => return convert::command::run(rest),
         "chardev" | "cuse" => return Err(failure!("'{command}' is not supported yet; 'socket' is")),
         other => return Err(failure!("'{other}' is not a command; see vtpmd --help")),
     }

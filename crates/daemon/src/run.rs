@@ -2,6 +2,7 @@
 
 use crate::background::{self, Side};
 use crate::control::{Control, Outcome};
+use crate::convert::SwtpmFolder;
 use crate::failure::{Failure, failure};
 use crate::listen::{self, Bound, Listener};
 use crate::log::{self, say, trace};
@@ -124,14 +125,16 @@ fn make_tpm(options: &Options, cancel: Arc<AtomicBool>) -> Result<Tpm, Failure> 
     let read = |name, key: &Option<_>| key.as_ref().map(|k| SealKey::read(name, k)).transpose();
     let key = read("key", &options.key)?.map(Arc::new);
     let migration_key = read("migration-key", &options.migration_key)?;
-    let store = storage::store(options, need_state(options)?, key.as_ref())?;
+    let state = need_state(options)?;
+    let store = storage::store(options, state, key.as_ref())?;
+    let swtpm = SwtpmFolder::open(&state.dir, key.clone()).map_err(|fault| failure!("{fault}"))?;
     let maker = instance::maker(options.crypto.as_deref())?;
     let manners = Manners {
         disable_auto_shutdown: options.disable_auto_shutdown,
         incoming: options.incoming,
         create: options.store.create,
     };
-    Ok(Tpm::new(maker, store, key, migration_key, manners, cancel))
+    Ok(Tpm::new(maker, store, key, migration_key, manners, cancel).with_swtpm(swtpm))
 }
 
 /// Starts the TPM as far as the options say, before anybody is told that it is ready.

@@ -1,10 +1,11 @@
 //! What the tests of this crate share: folders, and a small engine whose state is a counter.
 
-use crate::instance::{BUFFER_SIZE, Maker};
+use crate::instance::{BUFFER_SIZE, Imported, Maker};
 use core::sync::atomic::{AtomicU32, Ordering};
 use sealwright_core::{Engine, Platform, PlatformFault, StateFault};
 use sealwright_state::backend::Memory;
 use sealwright_state::{Kind, Settings, Store};
+use sealwright_tpm2::libtpms::ImportFault;
 use std::path::{Path, PathBuf};
 
 /// A folder that is removed at the end.
@@ -48,6 +49,9 @@ impl Maker for CounterMaker {
             [count] => Ok(Box::new(Counter { count: *count, ..Counter::default() })),
             _ => Err(StateFault::Format),
         }
+    }
+    fn import(&self, _: &mut dyn Platform, permanent: &[u8], _: Option<&[u8]>) -> Result<Imported, ImportFault> {
+        Ok(Imported { permanent: permanent.to_vec().into(), volatile: None })
     }
 }
 

@@ -50,11 +50,13 @@ pub(crate) const MAX_RESPONSE: usize = 8192;
 pub(crate) struct Refused {
     pub(crate) code: u32,
     pub(crate) why: String,
+    /// There is no state but that of another program.
+    other_state: bool,
 }
 
 impl Refused {
     fn new(code: u32, why: impl Into<String>) -> Self {
-        Self { code, why: why.into() }
+        Self { code, why: why.into(), other_state: false }
     }
     fn seal(what: &str, fault: SealFault) -> Self {
         let code = match fault {
@@ -73,7 +75,10 @@ impl From<StateError> for Refused {
             StateError::Locked { .. } => {
                 Self::new(result::IO_ERROR, format!("SWTPM_NVRAM_Lock_Dir: Could not lock access to lockfile: {fault}"))
             }
-            fault => Self::new(result::FAIL, fault.to_string()),
+            fault => {
+                let other_state = matches!(fault, StateError::OtherState { .. });
+                Self { other_state, ..Self::new(result::FAIL, fault.to_string()) }
+            }
         }
     }
 }
@@ -102,6 +107,7 @@ impl Host {
         match self.store.load() {
             Ok(()) => Ok(Some(self.store.state()?)),
             Err(StateError::Missing { trace, .. }) if trace.is_none() || create => Ok(None),
+            Err(StateError::OtherState { .. }) if create => Ok(None),
             Err(fault) => Err(fault.into()),
         }
     }
@@ -161,6 +167,10 @@ pub(crate) struct Tpm {
     manners: Manners,
     received_permanent: Option<Zeroizing<Vec<u8>>>,
     received_volatile: Option<Zeroizing<Vec<u8>>>,
+    /// The permanent blob as swtpm sent it: its volatile one can only be read with it.
+    received_foreign: Option<Zeroizing<Vec<u8>>>,
+    /// Where swtpm may have left its state.
+    swtpm: Option<crate::convert::SwtpmFolder>,
     /// The size that SET_BUFFERSIZE asked for, 0 if none.
     wanted_buffer: u32,
     buffer: (u32, u32, u32),
@@ -186,6 +196,8 @@ impl Tpm {
             manners,
             received_permanent: None,
             received_volatile: None,
+            received_foreign: None,
+            swtpm: None,
             wanted_buffer: 0,
             buffer: BUFFER_SIZE,
             released: false,
@@ -210,13 +222,16 @@ impl Tpm {
         self.migration_key = None;
         self.received_permanent = None;
         self.received_volatile = None;
+        self.received_foreign = None;
+        self.swtpm = None;
     }
 
     /// Reads the stored state without starting it, to refuse a bad one while somebody watches.
     pub(crate) fn check_stored(&mut self) -> Result<(), Refused> {
-        match self.host.load(self.manners.create)? {
-            Some(bytes) => self.restore("the stored TPM state", &bytes).map(|_| ()),
-            None => Ok(()),
+        match self.host.load(self.manners.create) {
+            Ok(Some(bytes)) => self.restore("the stored TPM state", &bytes).map(|_| ()),
+            Ok(None) => Ok(()),
+            Err(refused) => self.foreign_instead(refused).map(|_| ()),
         }
     }
 
@@ -257,10 +272,11 @@ impl Tpm {
         self.stop();
         let received_permanent = self.received_permanent.take();
         let received_volatile = self.received_volatile.take();
+        self.received_foreign = None;
         self.lock_storage(if self.manners.incoming || self.released { LOCK_RETRIES } else { 0 })?;
         let was_received = received_permanent.is_some();
         // A received state is not a new one, whatever has been here before; but what is here must be readable.
-        let stored = self.host.load(self.manners.create || was_received)?;
+        let stored = self.stored_or_foreign(was_received)?;
         let permanent = received_permanent.or(stored);
         // A stored volatile state belongs to the stored permanent one, not to one that was just received.
         let volatile = match received_volatile {
@@ -488,14 +504,21 @@ impl Tpm {
             return Err(Refused::new(result::BAD_ORDINAL, "the TPM is on"));
         }
         self.lock_storage(LOCK_RETRIES)?;
-        let tried = self.try_blob(blob_type, blob);
+        let tried = if crate::convert::is_swtpm_blob(blob) {
+            self.try_foreign_blob(blob_type, blob)
+        } else {
+            self.received_foreign = None;
+            self.try_blob(blob_type, blob)
+        };
         if tried.is_err() {
             self.received_permanent = None;
             self.received_volatile = None;
+            self.received_foreign = None;
         }
         tried
     }
 }
 
+mod foreign;
 #[cfg(test)]
 mod tests;

@@ -34,6 +34,18 @@ pub enum StateError {
         /// What shows that there has been one.
         trace: Option<String>,
     },
+    /// There is none, but another program's.
+    #[error(
+        "there is no {kind} state in {place}, but {other} holds the state of another program; a TPM is not replaced by a new one behind its owner's back: take the state over (vtpmd convert), move it away, or ask for a new one (--create)"
+    )]
+    OtherState {
+        /// Where.
+        place: String,
+        /// What was looked for.
+        kind: Kind,
+        /// The file of the other program.
+        other: String,
+    },
     /// A file is there with nothing in it.
     #[error(
         "the state in {place} is empty, as a file is that lost its content in a power cut; restore it from a backup, or remove it and ask for a new one (--create)"

@@ -1,11 +1,12 @@
 //! The engine in this process, as a machine for the same scripts.
 
+use core::time::Duration;
 use sealwright_core::{Engine, Platform, PlatformFault};
 use sealwright_crypto::RUST;
 use sealwright_differential::daemon::Machine;
 use sealwright_tpm2::Tpm2;
 use std::io::{Error, Result};
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 /// Entropy of the time, a real clock, and a store that keeps nothing.
 #[derive(Debug)]

@@ -65,11 +65,14 @@ pub enum Fill {
     Pin,
 }
 
+/// Label, parent, private and public area, and whether it is sealed data.
+pub type Child = (&'static str, u32, Vec<u8>, Vec<u8>, bool);
+
 /// What is kept outside the TPM.
 #[derive(Debug, Default)]
 pub struct Outside {
-    /// Label, parent, private and public area, and whether it is sealed data.
-    pub children: Vec<(&'static str, u32, Vec<u8>, Vec<u8>, bool)>,
+    /// Children of persistent parents.
+    pub children: Vec<Child>,
     /// Label and saved context.
     pub contexts: Vec<(&'static str, Vec<u8>)>,
     /// Transient handles that stay loaded.

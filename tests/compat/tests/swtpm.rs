@@ -8,8 +8,10 @@ use sealwright_compat::fill::{Outside, allocate, fill};
 use sealwright_compat::probe::{RANDOM, loaded, probe};
 use sealwright_differential::daemon::{Daemon, Machine, Setting, new_folder};
 use sealwright_differential::wire::Out;
-use sealwright_state::swtpm::{Folder, Part, open, seal};
+use sealwright_state::swtpm::{Folder, Kdf, KeySize, Part, SwtpmKey, open, seal};
 use std::path::{Path, PathBuf};
+
+const PASSPHRASE: &str = "correct horse";
 
 /// How the old TPM ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,13 +32,43 @@ fn have_swtpm() -> bool {
     found
 }
 
-fn swtpm(folder: &Path) -> Daemon {
-    let flags = vec!["--flags".to_owned(), "disable-auto-shutdown".to_owned()];
+/// The options of a key, if the state is to be encrypted.
+fn key_options(folder: &Path, encrypted: bool) -> Vec<String> {
+    if !encrypted {
+        return Vec::new();
+    }
+    let file = folder.join("passphrase");
+    std::fs::write(&file, PASSPHRASE).unwrap();
+    vec!["--key".to_owned(), format!("pwdfile={},mode=aes-256-cbc", file.display())]
+}
+
+fn swtpm_key(encrypted: bool) -> Option<SwtpmKey> {
+    encrypted.then(|| SwtpmKey::from_passphrase(PASSPHRASE.as_bytes(), Kdf::Pbkdf2, KeySize::Aes256))
+}
+
+fn swtpm(folder: &Path, encrypted: bool) -> Daemon {
     let old = std::process::Command::new("swtpm").args(["socket", "--print-capabilities"]).output();
     let knows = old.is_ok_and(|out| String::from_utf8_lossy(&out.stdout).contains("flags-opt-disable-auto-shutdown"));
-    let arguments = if knows { flags } else { Vec::new() };
+    let mut arguments = key_options(folder, encrypted);
+    if knows {
+        arguments.extend(["--flags".to_owned(), "disable-auto-shutdown".to_owned()]);
+    }
     let setting = Setting { folder: Some(folder.to_owned()), arguments, ..Setting::default() };
     Daemon::start_with("swtpm socket --tpm2", &setting).unwrap()
+}
+
+/// vtpmd on this folder, if it was built.
+fn vtpmd(folder: &Path, encrypted: bool) -> Option<Daemon> {
+    let built = ["../../target/release/vtpmd", "../../target/debug/vtpmd"];
+    let named = std::env::var_os("VTPMD").map(PathBuf::from);
+    let built = built.iter().map(|path| Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).find(|path| path.exists());
+    let Some(program) = named.or(built) else {
+        eprintln!("NOT CHECKED: vtpmd was not built (the variable VTPMD may name it)");
+        return None;
+    };
+    let arguments = key_options(folder, encrypted);
+    let setting = Setting { folder: Some(folder.to_owned()), arguments, ..Setting::default() };
+    Some(Daemon::start_with(&format!("{} socket --tpm2", program.display()), &setting).unwrap())
 }
 
 fn copy(from: &Path) -> PathBuf {
@@ -49,13 +81,13 @@ fn copy(from: &Path) -> PathBuf {
     to
 }
 
-fn blob(folder: &Path, part: Part) -> Option<Vec<u8>> {
+fn blob(folder: &Path, part: Part, key: Option<&SwtpmKey>) -> Option<Vec<u8>> {
     let bytes = Folder::open(folder, None).unwrap().read(part).unwrap()?;
-    Some(open(&bytes, None).unwrap().to_vec())
+    Some(open(&bytes, key).unwrap().to_vec())
 }
 
-fn make(folder: &Path, end: End, banks: bool) -> Outside {
-    let mut daemon = swtpm(folder);
+fn make(folder: &Path, end: End, banks: bool, encrypted: bool) -> Outside {
+    let mut daemon = swtpm(folder, encrypted);
     assert_eq!(daemon.power_on().unwrap(), 0);
     let mut client = Client::new(&mut daemon);
     client.startup(false);
@@ -89,14 +121,15 @@ fn compare(what: &str, left: &[Answer], right: &[Answer]) {
     println!("{what}: {} answers are the same", left.len());
 }
 
-fn there_and_back(end: End, banks: bool) {
+fn there_and_back(end: End, banks: bool, encrypted: bool) {
     if !have_swtpm() {
         return;
     }
     let folder = new_folder().unwrap();
-    let outside = make(&folder, end, banks);
-    let permanent = blob(&folder, Part::Permanent).unwrap();
-    let volatile = blob(&folder, Part::Volatile);
+    let outside = make(&folder, end, banks, encrypted);
+    let key = swtpm_key(encrypted);
+    let permanent = blob(&folder, Part::Permanent, key.as_ref()).unwrap();
+    let volatile = blob(&folder, Part::Volatile, key.as_ref());
     assert_eq!(volatile.is_some(), end == End::Running);
 
     let mut left = InProcess::of_permanent(&permanent);
@@ -108,47 +141,105 @@ fn there_and_back(end: End, banks: bool) {
     let (out, out_volatile) = (left.permanent(), volatile.as_ref().map(|_| left.volatile()));
 
     let right_folder = copy(&folder);
-    let mut right = swtpm(&right_folder);
+    let mut right = swtpm(&right_folder, encrypted);
     assert_eq!(right.power_on().unwrap(), 0, "swtpm does not start with its own state");
     let theirs = ask(&mut right, end, &outside);
     let ours = ask(&mut left, end, &outside);
     compare(&format!("{end:?}, import"), &ours, &theirs);
 
+    let started = copy(&folder);
+    if let Some(mut daemon) = vtpmd(&started, encrypted) {
+        assert_eq!(daemon.power_on().unwrap(), 0, "vtpmd does not start on swtpm's folder");
+        compare(&format!("{end:?}, vtpmd"), &ask(&mut daemon, end, &outside), &theirs);
+    }
+
     let back = new_folder().unwrap();
     let files = Folder::open(&back, None).unwrap();
-    files.write(Part::Permanent, &seal(&out, None).unwrap()).unwrap();
+    files.write(Part::Permanent, &seal(&out, key.as_ref()).unwrap()).unwrap();
     if let Some(volatile) = out_volatile {
-        files.write(Part::Volatile, &seal(&volatile, None).unwrap()).unwrap();
+        files.write(Part::Volatile, &seal(&volatile, key.as_ref()).unwrap()).unwrap();
     }
-    let mut again = swtpm(&back);
+    let mut again = swtpm(&back, encrypted);
     assert_eq!(again.power_on().unwrap(), 0, "swtpm refuses what was exported");
     compare(&format!("{end:?}, export"), &ask(&mut again, end, &outside), &theirs);
-    for folder in [folder, right_folder, back] {
+    for folder in [folder, right_folder, started, back] {
         let _ = std::fs::remove_dir_all(folder);
     }
 }
 
 #[test]
 fn after_shutdown_clear() {
-    there_and_back(End::Clear, false);
+    there_and_back(End::Clear, false, false);
 }
 
 #[test]
 fn after_shutdown_state() {
-    there_and_back(End::State, false);
+    there_and_back(End::State, false, false);
 }
 
 #[test]
 fn after_a_loss_of_power() {
-    there_and_back(End::Nothing, false);
+    there_and_back(End::Nothing, false, false);
 }
 
 #[test]
 fn with_other_pcr_banks() {
-    there_and_back(End::Clear, true);
+    there_and_back(End::Clear, true, false);
 }
 
 #[test]
 fn in_the_middle_of_work() {
-    there_and_back(End::Running, false);
+    there_and_back(End::Running, false, false);
+}
+
+#[test]
+fn with_encrypted_files() {
+    there_and_back(End::State, false, true);
+}
+
+/// GET_STATEBLOB.
+fn get_blob(daemon: &mut Daemon, blob_type: u32) -> Vec<u8> {
+    let answer = daemon.control(&Out::new().u32(0x0C).u32(0).u32(blob_type).u32(0).0, 16).unwrap();
+    assert_eq!(answer[..4], [0; 4], "blob {blob_type}");
+    let length = u32::from_be_bytes(answer[12..16].try_into().unwrap());
+    daemon.control_data(length as usize).unwrap()
+}
+
+fn migrate(encrypted: bool) {
+    if !have_swtpm() {
+        return;
+    }
+    let (folder, other, destination) = (new_folder().unwrap(), new_folder().unwrap(), new_folder().unwrap());
+    let Some(mut left) = vtpmd(&destination, encrypted) else { return };
+    let mut source = swtpm(&folder, encrypted);
+    assert_eq!(source.power_on().unwrap(), 0);
+    let mut client = Client::new(&mut source);
+    client.startup(false);
+    let outside = fill(&mut client);
+    let blobs = [1, 2].map(|blob_type| (blob_type, get_blob(&mut source, blob_type)));
+    drop(source);
+    let mut right = swtpm(&other, encrypted);
+    for daemon in [&mut left, &mut right] {
+        for (blob_type, blob) in &blobs {
+            let flags = if encrypted { 2 } else { 0 };
+            let request = Out::new().u32(0x0D).u32(flags).u32(*blob_type).u32(blob.len() as u32).raw(blob).0;
+            assert_eq!(daemon.control(&request, 4).unwrap(), [0; 4], "blob {blob_type}");
+        }
+        assert_eq!(daemon.power_on().unwrap(), 0);
+    }
+    let theirs = ask(&mut right, End::Running, &outside);
+    compare("migration", &ask(&mut left, End::Running, &outside), &theirs);
+    for folder in [folder, other, destination] {
+        let _ = std::fs::remove_dir_all(folder);
+    }
+}
+
+#[test]
+fn a_running_vm_migrates_to_vtpmd() {
+    migrate(false);
+}
+
+#[test]
+fn a_running_vm_migrates_to_vtpmd_encrypted() {
+    migrate(true);
 }

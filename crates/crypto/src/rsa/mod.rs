@@ -5,6 +5,7 @@
 //! modulus, [`CryptoError::Unsupported`] a key too small for the scheme's hash, and [`CryptoError::Mismatch`] a padding
 //! or signature that is wrong.
 
+mod coefficient;
 pub mod keygen;
 pub mod oaep;
 pub mod pkcs1;
@@ -16,6 +17,7 @@ use zeroize::Zeroizing;
 
 use crate::provider::{Crypto, CryptoError, RsaKey};
 
+pub use coefficient::LargerFirst;
 pub use keygen::{DEFAULT_EXPONENT, exponent_is_valid, generate};
 
 /// Encryption without padding (TPM_ALG_NULL): `message` is a number, with any count of leading zeros.

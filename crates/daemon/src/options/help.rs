@@ -6,6 +6,8 @@ vtpmd: the TPM of one virtual machine. It takes swtpm's place.
 
 Usage: vtpmd socket [options]     serve a TPM on sockets
        vtpmd socket --help        list the options
+       vtpmd convert [options]    copy a state from swtpm's format or to it, or change its key
+       vtpmd convert --help       list the options
        vtpmd --version
 
 swtpm's other commands (character devices) are not supported yet.

@@ -24,7 +24,7 @@ pub(crate) struct StoreOptions {
 
 impl StoreOptions {
     /// Takes one option; false if it is none of these.
-    pub(super) fn set(&mut self, name: &str, value: &str) -> Result<bool, Failure> {
+    pub(in crate::options) fn set(&mut self, name: &str, value: &str) -> Result<bool, Failure> {
         match name {
             "vm" => self.vm = Some(VmId::new(value).map_err(|fault| failure!("--vm: {fault}"))?),
             "create" => self.create = true,

@@ -5,6 +5,7 @@ use crate::failure::{Failure, failure};
 use crate::options::{KeyKind, KeyOption, PassphraseKdf, Source};
 use hkdf::Hkdf;
 use rustix::fs::{Mode, OFlags};
+use sealwright_state::swtpm::{self, KeySize, SwtpmError, SwtpmKey};
 use sha2::Sha512;
 use std::sync::{Mutex, PoisonError};
 use zeroize::Zeroizing;
@@ -44,6 +45,8 @@ pub(super) struct Derived {
 /// A key or passphrase that seals state. Derivations are kept, so a slow one runs once.
 pub(crate) struct SealKey {
     secret: Zeroizing<Vec<u8>>,
+    /// Bytes that a key of swtpm's has by the same options.
+    length: usize,
     pub(super) kdf: Kdf,
     derived: Mutex<Option<Derived>>,
 }
@@ -135,7 +138,17 @@ impl SealKey {
         if let (true, Source::File(path)) = (from.remove, &from.source) {
             rustix::fs::unlink(path).map_err(|e| failure!("--{option}: cannot remove {}: {e}", path.display()))?;
         }
-        Ok(Self { secret, kdf, derived: Mutex::new(None) })
+        Ok(Self { secret, length: from.length, kdf, derived: Mutex::new(None) })
+    }
+
+    /// The key that swtpm makes of the same options, for states that it wrote.
+    pub(crate) fn swtpm(&self) -> Result<SwtpmKey, SwtpmError> {
+        let size = if self.length == KeySize::Aes256.bytes() { KeySize::Aes256 } else { KeySize::Aes128 };
+        match self.kdf {
+            Kdf::Key => SwtpmKey::new(&self.secret),
+            Kdf::Pbkdf2 => Ok(SwtpmKey::from_passphrase(&self.secret, swtpm::Kdf::Pbkdf2, size)),
+            Kdf::Passphrase => Ok(SwtpmKey::from_passphrase(&self.secret, swtpm::Kdf::Sha512, size)),
+        }
     }
 
     fn derive(&self, salt: [u8; SALT], rounds: u32) -> Result<Derived, SealFault> {
@@ -180,7 +193,8 @@ impl SealKey {
 
     #[cfg(test)]
     pub(crate) fn test(secret: &[u8]) -> Self {
-        Self { secret: Zeroizing::new(secret.to_vec()), kdf: Kdf::Key, derived: Mutex::new(None) }
+        let length = secret.len();
+        Self { secret: Zeroizing::new(secret.to_vec()), length, kdf: Kdf::Key, derived: Mutex::new(None) }
     }
 }
 

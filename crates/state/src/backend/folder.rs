@@ -301,16 +301,15 @@ impl Backend for Folder {
     }
 
     fn trace(&mut self) -> Option<String> {
-        let place = |name: &str| self.disk.path(name);
-        if let (Kind::Tpm, Some(name)) =
-            (self.kind, OTHERS.iter().find(|name| matches!(self.disk.exists(name), Ok(true))))
-        {
-            return Some(format!("{} holds the state of another program", place(name)));
-        }
-        let lock = place(self.lock_name());
+        let lock = self.disk.path(self.lock_name());
         self.lease()
             .filter(|l| l.present)
             .map(|l| format!("{lock} says that there has been one, written by epoch {}", l.epoch))
+    }
+
+    fn other(&mut self) -> Option<String> {
+        let there = |name: &&&str| matches!(self.disk.exists(name), Ok(true));
+        OTHERS.iter().find(there).filter(|_| self.kind == Kind::Tpm).map(|name| self.disk.path(name))
     }
 }
 

@@ -85,4 +85,9 @@ pub trait Backend: Send {
     fn trace(&mut self) -> Option<String> {
         None
     }
+
+    /// A state of another program in the same place, such as swtpm's, by its name.
+    fn other(&mut self) -> Option<String> {
+        None
+    }
 }

@@ -72,7 +72,10 @@ impl Store {
                 Err(fault) => return fault,
             }
         }
-        StateError::Missing { place, kind, trace }
+        match (&trace, self.backend.other()) {
+            (None, Some(other)) => StateError::OtherState { place, kind, other },
+            _ => StateError::Missing { place, kind, trace },
+        }
     }
 
     /// Has the data key of a header unwrapped, unless it is the one already in use.

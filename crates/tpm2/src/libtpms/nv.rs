@@ -215,9 +215,14 @@ pub(super) fn write_user(
         s.bytes(data);
     }
     for (handle, object) in persistent.iter() {
-        s.put(&OBJECT_ENTRY);
+        let mut entry = Sink::new();
+        object::write_slot(&mut entry, profile, Some(&Slot::Object(Arc::clone(object))), handle)?;
+        let entry = entry.finish()?;
+        // Since level 2 libtpms keeps objects as they are written here, before as they are in memory.
+        let length = u32::try_from(entry.len()).unwrap_or(u32::MAX).saturating_add(8);
+        s.put(&if profile.level() >= 2 { length } else { OBJECT_ENTRY });
         s.put(&handle);
-        object::write_slot(s, profile, Some(&Slot::Object(Arc::clone(object))), handle)?;
+        s.bytes(&entry);
     }
     s.put(&0u32);
     s.put(&max_counter);

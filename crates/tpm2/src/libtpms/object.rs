@@ -10,7 +10,7 @@ use super::{
 use crate::object::{Object, Slot, name::public_name};
 use crate::structures::{Alg, Auth, Name, Parameters, Public, Sensitive, Unique, rh};
 use alloc::{sync::Arc, vec::Vec};
-use sealwright_crypto::{Crt, Crypto, RUST, RsaKey};
+use sealwright_crypto::{Crypto, RUST, RsaKey, rsa::LargerFirst};
 use zeroize::Zeroizing;
 
 const ANY_OBJECT: Kind = Kind { name: "ANY_OBJECT", magic: 0xFE9A_3974, version: 2 };
@@ -140,10 +140,11 @@ fn read_private_exponent(s: &mut Source<'_>) -> Result<[Zeroizing<Vec<u8>>; 4], 
 }
 
 /// The number with as many bytes as the prime has; `None` if it has more.
-fn sized(number: &[u8], len: usize) -> Option<Vec<u8>> {
+fn sized(number: &[u8], len: usize) -> Option<Zeroizing<Vec<u8>>> {
     let zeros = number.iter().take_while(|byte| **byte == 0).count();
     let significant = number.get(zeros..)?;
-    let mut out = alloc::vec![0; len.checked_sub(significant.len())?];
+    let mut out = Zeroizing::new(Vec::with_capacity(len));
+    out.resize(len.checked_sub(significant.len())?, 0);
     out.extend_from_slice(significant);
     Some(out)
 }
@@ -154,8 +155,13 @@ fn rsa_of(public: &Public, sensitive: &Sensitive, numbers: Option<&[Zeroizing<Ve
     let p = &sensitive.value;
     let stored = numbers.filter(|numbers| numbers.iter().all(|number| !number.is_empty()));
     let Some([q, dp, dq, qinv]) = stored else { return RsaKey::from_prime(n, e, p).ok() };
-    let key = RsaKey::from_primes(e, p, &Zeroizing::new(sized(q, p.len())?)).ok().filter(|key| key.n == **n)?;
-    Some(key.with_crt(Crt { dp: sized(dp, p.len())?, dq: sized(dq, p.len())?, qinv: sized(qinv, p.len())? }))
+    let values = LargerFirst {
+        d_larger: sized(dp, p.len())?,
+        d_smaller: sized(dq, p.len())?,
+        coefficient: sized(qinv, p.len())?,
+    };
+    let key = RsaKey::from_primes(e, p, &sized(q, p.len())?).ok().filter(|key| key.n == **n)?;
+    key.with_larger_first(&values)
 }
 
 fn read_object(
@@ -236,10 +242,12 @@ fn write_number(s: &mut Sink, number: &[u8]) {
 
 fn write_private_exponent(s: &mut Sink, key: Option<&RsaKey>) {
     s.header(PRIVATE_EXPONENT, 2, 1);
-    // The values are the same whichever provider computes them, if they have not been needed before.
-    match key.and_then(|key| Some((key, key.crt(RUST.rsa).ok()?))) {
-        Some((key, crt)) => {
-            [&key.q, &crt.dp, &crt.dq, &crt.qinv].into_iter().for_each(|number| write_number(s, number));
+    // The other prime as it is; the rest with the larger prime first. The values are the same whichever provider
+    // computes them, if they have not been needed before.
+    match key.and_then(|key| Some((key, key.larger_first(RUST.rsa)?))) {
+        Some((key, values)) => {
+            let numbers = [&key.q, &*values.d_larger, &*values.d_smaller, &*values.coefficient];
+            numbers.into_iter().for_each(|number| write_number(s, number));
         }
         None => (0..4).for_each(|_| write_number(s, &[])),
     }

@@ -1,0 +1,88 @@
+//! A TPM that swtpm has had until now: its folder is taken over at the first start, its blobs at a migration.
+
+use super::{Refused, Tpm, Trial, result};
+use crate::convert::{self, SwtpmFolder};
+use crate::instance::Imported;
+use crate::log::say;
+use sealwright_state::swtpm::SwtpmError;
+use sealwright_tpm2::libtpms::ImportFault;
+use zeroize::Zeroizing;
+
+fn refused(what: &str, fault: &SwtpmError) -> Refused {
+    let code = match fault {
+        SwtpmError::KeyMissing { .. } => result::KEY_NOT_FOUND,
+        SwtpmError::WrongKey { .. } => result::DECRYPT_ERROR,
+        SwtpmError::Io { .. } | SwtpmError::Empty { .. } | SwtpmError::Missing { .. } => result::FAIL,
+        _ => result::BAD_PARAMETER,
+    };
+    Refused::new(code, format!("{what} was refused: {fault}"))
+}
+
+fn not_taken(what: &str, fault: &ImportFault) -> Refused {
+    Refused::new(result::BAD_PARAMETER, format!("{what} was refused: {fault}"))
+}
+
+impl Tpm {
+    /// Takes over what swtpm left in this folder, if there is nothing of our own.
+    pub(crate) fn with_swtpm(mut self, folder: SwtpmFolder) -> Self {
+        self.swtpm = Some(folder);
+        self
+    }
+
+    /// The state that swtpm left, in the engine's format. Nothing is stored.
+    fn foreign(&mut self) -> Result<Option<Imported>, Refused> {
+        let Some(folder) = &self.swtpm else { return Ok(None) };
+        let what = "the state of swtpm";
+        let Some(state) = folder.read().map_err(|fault| refused(what, &fault))? else { return Ok(None) };
+        let volatile = state.volatile.as_ref().map(|bytes| bytes.as_slice());
+        let imported = self.maker.import(&mut Trial(&mut self.host), &state.permanent, volatile);
+        imported.map(Some).map_err(|fault| not_taken(what, &fault))
+    }
+
+    /// The state that swtpm left, if that is why ours was refused.
+    pub(super) fn foreign_instead(&mut self, refused: Refused) -> Result<Imported, Refused> {
+        if !refused.other_state {
+            return Err(refused);
+        }
+        self.foreign()?.ok_or(refused)
+    }
+
+    /// The stored state; at the first start on swtpm's folder its state, which becomes the first of our own. swtpm's
+    /// files stay as they are.
+    pub(super) fn stored_or_foreign(&mut self, was_received: bool) -> Result<Option<Zeroizing<Vec<u8>>>, Refused> {
+        let refused = match self.host.load(self.manners.create || was_received) {
+            Ok(stored) => return Ok(stored),
+            Err(refused) => refused,
+        };
+        let imported = self.foreign_instead(refused)?;
+        self.host.save(&imported.permanent, "taken over from swtpm")?;
+        if let Some(volatile) = &imported.volatile {
+            self.host.store.store_volatile(volatile)?;
+        }
+        say!("the state of swtpm was taken over; its files are kept, and are not written any more");
+        Ok(Some(imported.permanent))
+    }
+
+    /// SET_STATEBLOB with a blob of swtpm's.
+    pub(super) fn try_foreign_blob(&mut self, blob_type: u32, blob: &[u8]) -> Result<(), Refused> {
+        let what = match blob_type {
+            1 => "the permanent blob of swtpm",
+            2 => "the volatile blob of swtpm",
+            _ => return Err(Refused::new(result::BAD_PARAMETER, "a TPM 2.0 has no savestate blob")),
+        };
+        let opened = convert::open_blob(blob, self.host.key.as_deref(), self.migration_key.as_ref());
+        let opened = opened.map_err(|fault| refused(what, &fault))?;
+        let (permanent, volatile) = match (blob_type, self.received_foreign.take()) {
+            (1, _) => (opened, None),
+            (_, Some(permanent)) => (permanent, Some(opened)),
+            (_, None) => return Err(Refused::new(result::RETRY, "the volatile blob came before the permanent one")),
+        };
+        let bytes = volatile.as_ref().map(|bytes| bytes.as_slice());
+        let imported = self.maker.import(&mut Trial(&mut self.host), &permanent, bytes);
+        let imported = imported.map_err(|fault| not_taken(what, &fault))?;
+        self.received_permanent = Some(imported.permanent);
+        self.received_volatile = imported.volatile;
+        self.received_foreign = Some(permanent);
+        Ok(())
+    }
+}
