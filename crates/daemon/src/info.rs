@@ -45,6 +45,7 @@ pub(crate) fn capabilities(tpm2: bool) -> String {
         "cmdarg-chroot",
         "cmdarg-migration",
         "nvram-backend-dir",
+        "nvram-backend-file",
     ];
     let sizes: Vec<String> = RSA_SIZES.iter().map(|s| format!("rsa-keysize-{s}")).collect();
     if tpm2 {

@@ -4,7 +4,7 @@ use crate::failure::{Failure, failure};
 use crate::options::{Options, StateOption};
 use crate::seal::{LocalKey, SealKey};
 use sealwright_state::anchor::FileAnchor;
-use sealwright_state::backend::{Durability, Folder};
+use sealwright_state::backend::{Backend, Device, Durability, Folder};
 use sealwright_state::disk::HostFolder;
 use sealwright_state::{KeyManager, Kind, Settings, Store};
 use std::path::Path;
@@ -17,10 +17,15 @@ fn folder(path: &Path, what: &str, mode: Option<u32>) -> Result<Box<HostFolder>,
 
 /// The store that `--tpmstate` and the options about it describe. Nothing is read or locked yet.
 pub(crate) fn store(options: &Options, state: &StateOption, key: Option<&Arc<SealKey>>) -> Result<Store, Failure> {
-    let disk = folder(&state.dir, "the state folder", state.mode)?;
     let usual = if state.fsync { Durability::Data } else { Durability::None };
     let durability = options.store.durability.unwrap_or(usual);
-    let backend = Folder::new(disk, Kind::Tpm, durability, state.lock);
+    let backend: Box<dyn Backend> = if state.single {
+        let opened = Device::open(&state.dir, state.mode, Kind::Tpm, durability, state.lock);
+        Box::new(opened.map_err(|e| failure!("cannot open the state {}: {e}", state.dir.display()))?)
+    } else {
+        let disk = folder(&state.dir, "the state folder", state.mode)?;
+        Box::new(Folder::new(disk, Kind::Tpm, durability, state.lock))
+    };
     let keys = key.map(|key| Arc::new(LocalKey(key.clone())) as Arc<dyn KeyManager>);
     let mut settings = Settings::new(Kind::Tpm);
     settings.vm = options.store.vm.clone();
@@ -28,7 +33,7 @@ pub(crate) fn store(options: &Options, state: &StateOption, key: Option<&Arc<Sea
     if let Some(history) = options.store.history {
         settings.history = history;
     }
-    let store = Store::new(Box::new(backend), keys, settings);
+    let store = Store::new(backend, keys, settings);
     let Some(path) = &options.store.anchor else { return Ok(store) };
     if options.store.vm.is_none() {
         return Err(failure!("--anchor needs --vm: the anchor remembers states by the names of their VMs"));

@@ -20,10 +20,10 @@ fn prints_what_managers_look_for() {
     assert!(output(&["--version"]).1.starts_with("TPM emulator version "));
     let (ok, text, _) = output(&["socket", "--tpm2", "--print-cap"]);
     assert!(ok);
-    for feature in ["tpm-2.0", "cmdarg-pwd-fd", "cmdarg-migration", "nvram-backend-dir", "tpmstate-opt-lock"] {
+    for feature in ["tpm-2.0", "cmdarg-pwd-fd", "cmdarg-migration", "nvram-backend-dir", "nvram-backend-file"] {
         assert!(text.contains(&format!("\"{feature}\"")), "{feature}");
     }
-    assert!(!text.contains("nvram-backend-file"), "not supported, so not promised");
+    assert!(!text.contains("cmdarg-profile"), "not supported, so not promised");
 }
 
 #[test]
@@ -204,4 +204,24 @@ fn an_older_state_is_refused_by_the_anchor() {
     round(&[]);
     let other = command(&folder, &["--vm", "vm-2"]).output().unwrap();
     assert!(String::from_utf8_lossy(&other.stderr).contains("that of VM vm-1"));
+}
+
+#[test]
+fn a_state_in_one_file_is_kept_and_locked() {
+    let folder = Folder::new("single");
+    let state = format!("backend-uri=file://{}", folder.text("one"));
+    let start = || {
+        let daemon = Daemon::running(&folder, &["--tpmstate", &state]);
+        let data = daemon.data();
+        (daemon, data)
+    };
+    let (mut daemon, mut data) = start();
+    assert_eq!(data.define_counter(), 0);
+    assert_eq!(data.increment(), Some(0));
+    let counted = data.counter();
+    let out = command(&folder, &["--tpmstate", &state, "--flags", "not-need-init"]).output().unwrap();
+    assert!(String::from_utf8_lossy(&out.stderr).contains("in use by process"));
+    daemon.kill();
+    let (_daemon, mut data) = start();
+    assert_eq!(data.counter(), counted);
 }

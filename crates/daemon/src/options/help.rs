@@ -19,8 +19,8 @@ Usage: vtpmd socket [options]
 
 Which TPM
   --tpm2                    TPM 2.0; it must be given, as TPM 1.2 is not supported yet
-  --tpmstate dir=FOLDER|backend-uri=dir://FOLDER[,mode=OCTAL][,lock=false][,fsync=false]
-                            the folder of the state; the variable TPM_PATH is used when not given.
+  --tpmstate dir=FOLDER|backend-uri=dir://FOLDER|file://FILE[,mode=OCTAL][,lock=false][,fsync=false]
+                            the folder of the state, or a file or block device; the variable TPM_PATH is used when not given.
                             Every commit is synced to disk unless fsync=false
   --vm NAME                 whose state it is, best the UUID; that of another VM is refused
   --create                  make a new TPM if the state is missing, even where one has been
@@ -69,5 +69,5 @@ Print and exit
   --print-profiles          the profiles of the engine, as JSON
   -h, --help
 
-Not supported yet: --profile, --pcap, backend-uri=file://, TPM 1.2.
+Not supported yet: --profile, --pcap, TPM 1.2.
 ";

@@ -92,8 +92,10 @@ pub(crate) struct KeyOption {
 /// `--tpmstate`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct StateOption {
-    /// The folder.
+    /// The folder, or the file or device.
     pub(crate) dir: PathBuf,
+    /// `backend-uri=file://`: everything is in one file or block device.
+    pub(crate) single: bool,
     /// Permission bits of state files; the umask applies when not given.
     pub(crate) mode: Option<u32>,
     /// Take the lock.
@@ -389,22 +391,25 @@ fn pid(text: &str) -> Result<Source, Failure> {
 
 fn state(text: &str) -> Result<StateOption, Failure> {
     let mut s = Suboptions::parse("tpmstate", text)?;
-    let dir = match (s.path("dir")?, s.text("backend-uri")?) {
+    let (dir, single) = match (s.path("dir")?, s.text("backend-uri")?) {
         (Some(_), Some(_)) => return Err(failure!("--tpmstate: dir= and backend-uri= exclude each other")),
-        (Some(dir), None) => dir,
-        (None, Some(uri)) => match uri.strip_prefix("dir://") {
-            Some(dir) if !dir.is_empty() => PathBuf::from(dir),
-            _ if uri.starts_with("file://") => {
+        (Some(dir), None) => (dir, false),
+        (None, Some(uri)) => match (uri.strip_prefix("dir://"), uri.strip_prefix("file://")) {
+            (Some(dir), _) if !dir.is_empty() => (PathBuf::from(dir), false),
+            (_, Some(file)) if !file.is_empty() => (PathBuf::from(file), true),
+            _ => {
                 return Err(failure!(
-                    "--tpmstate backend-uri=file://: a state in a single file is not supported yet; use dir=FOLDER"
+                    "--tpmstate: backend-uri '{uri}' is unknown; dir://FOLDER and file://FILE-OR-DEVICE are known"
                 ));
             }
-            _ => return Err(failure!("--tpmstate: backend-uri '{uri}' is unknown; dir://FOLDER is known")),
         },
-        (None, None) => return Err(failure!("--tpmstate needs dir=FOLDER or backend-uri=dir://FOLDER")),
+        (None, None) => {
+            return Err(failure!("--tpmstate needs dir=FOLDER, backend-uri=dir://FOLDER or backend-uri=file://FILE"));
+        }
     };
     let option = StateOption {
         dir,
+        single,
         mode: s.mode("mode")?,
         lock: s.switch("lock").unwrap_or(true),
         fsync: s.switch("fsync").unwrap_or(true),
@@ -517,7 +522,8 @@ impl Options {
             options.set(found.long, &found.value, env_port.as_deref())?;
         }
         if let (None, Some(dir)) = (&options.state, env("TPM_PATH").filter(|d| !d.is_empty())) {
-            options.state = Some(StateOption { dir: PathBuf::from(dir), mode: None, lock: true, fsync: true });
+            options.state =
+                Some(StateOption { dir: PathBuf::from(dir), single: false, mode: None, lock: true, fsync: true });
         }
         if matches!(&options.server, Some(DataChannel { endpoint: Endpoint::Connected(_), .. })) {
             options.terminate = true;

@@ -26,7 +26,8 @@ fn the_line_that_libvirt_runs() {
     .unwrap();
     let endpoint = Endpoint::Path { path: "/run/x.sock".into(), mode: 0o600, uid: None, gid: None };
     assert_eq!(o.ctrl, Some(ControlChannel { endpoint, terminate: false }));
-    let state = StateOption { dir: "/var/lib/x/tpm2".into(), mode: Some(0o600), lock: true, fsync: true };
+    let state =
+        StateOption { dir: "/var/lib/x/tpm2".into(), single: false, mode: Some(0o600), lock: true, fsync: true };
     assert_eq!(o.state, Some(state));
     assert!(o.terminate && o.tpm2 && o.incoming && o.release_lock_outgoing);
     let kind = KeyKind::Passphrase(PassphraseKdf::Pbkdf2);
@@ -72,7 +73,6 @@ fn what_is_not_supported_is_refused_in_words() {
     for (words, part) in [
         (&["--profile", "name=null"][..], "not supported"),
         (&["--pcap", "file=x"], "not supported"),
-        (&["--tpmstate", "backend-uri=file:///x"], "not supported"),
         (&["--tpmstate", "dir=/x,backup"], "not supported"),
         (&["--flags", "startup-deactivated"], "TPM 1.2"),
         (&["--ctrl", "type=unixio,path=/x,strange"], "Unknown option"),

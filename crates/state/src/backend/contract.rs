@@ -49,6 +49,20 @@ impl Rig for InFile {
     }
 }
 
+#[cfg(feature = "sqlite")]
+struct InDatabase(Place);
+
+#[cfg(feature = "sqlite")]
+impl Rig for InDatabase {
+    fn new(name: &str) -> Self {
+        Self(Place::new(name))
+    }
+    fn open(&self) -> Box<dyn Backend> {
+        let vm = crate::identity::VmId::new("vm").unwrap();
+        Box::new(super::Sqlite::open(&self.0.file("db"), vm, Kind::Tpm, Durability::Data).unwrap())
+    }
+}
+
 fn locked(rig: &impl Rig) -> Box<dyn Backend> {
     let mut backend = rig.open();
     backend.lock().unwrap();
@@ -154,4 +168,9 @@ contract! {
     memory: InMemory,
     folder: InFolder,
     file: InFile,
+}
+
+#[cfg(feature = "sqlite")]
+contract! {
+    sqlite: InDatabase,
 }

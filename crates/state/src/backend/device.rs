@@ -178,7 +178,10 @@ impl Device {
                 }
                 StateError::Damaged { place, why: "both of its superblocks have wrong checksums".to_owned() }
             } else {
-                let found = "something that is not a state of this program".to_owned();
+                let swtpm = blocks.iter().any(|b| b.starts_with(b"nilmptws"));
+                let found =
+                    if swtpm { "the state of a TPM of swtpm" } else { "something that is not a state of this program" };
+                let found = found.to_owned();
                 StateError::Foreign { place, expected: format!("a {} state", self.kind), found }
             });
         }

@@ -6,10 +6,14 @@ mod contract;
 mod device;
 mod folder;
 mod memory;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 
 pub use device::Device;
 pub use folder::Folder;
 pub use memory::{Memory, MemoryCell};
+#[cfg(feature = "sqlite")]
+pub use sqlite::Sqlite;
 
 use crate::error::StateError;
 use crate::lease::Lease;

@@ -51,8 +51,8 @@ pub(crate) fn scan(place: &str, kind: Kind, bytes: &[u8]) -> Result<Journal, Sta
         };
         let generation = read.generation;
         if let Some(before) = entries.last().map(|e| &e.generation) {
-            // A volatile state that compaction kept from earlier is the first record, and stands apart.
-            let apart = entries.len() == 1 && before.content == Content::Volatile;
+            // What was kept from earlier than the rest is the first record, and may stand apart.
+            let apart = entries.len() == 1;
             let follows = generation.sequence > before.sequence && generation.epoch >= before.epoch;
             if !follows || (generation.parent != before.digest && !apart) {
                 let why = format!("generation {} does not follow {}", generation.sequence, before.sequence);

@@ -10,7 +10,7 @@ use crate::identity::{DataKeyId, Digest, VmId};
 use crate::lease::{Holder, Lease};
 
 /// Room that a new journal has for this many more records like the last...
-const ROOM: u64 = 64;
+const ROOM: u64 = 128;
 /// ...but not more than this, unless four records need more.
 const MOST_ROOM: u64 = 512 * 1024;
 
@@ -239,26 +239,30 @@ impl Store {
         }
     }
 
-    /// The records to keep, oldest first: so many states, what is between them, and the volatile state.
+    /// The records to keep, oldest first: so many states and what is between them, but not without end. If the newest state
+    /// or the volatile state is older, it is kept as the first record.
     fn kept(&self, more: Option<&Generation>, history: usize) -> Result<Vec<Entry>, StateError> {
         let journal = self.journal()?;
         let is_state = |g: &Generation| g.content == Content::State;
-        let mut left = history.max(1).saturating_sub(usize::from(more.is_some_and(is_state)));
+        let newer = more.is_some_and(is_state);
+        let mut left = history.max(1).saturating_sub(usize::from(newer));
+        let most = history.saturating_mul(4).saturating_add(8);
         let mut kept: Vec<Entry> = Vec::new();
-        for entry in journal.entries.iter().rev() {
+        for entry in journal.entries.iter().rev().take(most) {
             if left == 0 {
                 break;
             }
             left = left.saturating_sub(usize::from(is_state(&entry.generation)));
             kept.push(entry.clone());
         }
-        let volatile_goes = more.is_some_and(|g| g.content != Content::State);
-        if let Some(volatile) = journal.volatile_entry().filter(|_| !volatile_goes)
-            && !kept.iter().any(|e| e.at == volatile.at)
-        {
-            kept.push(volatile.clone());
+        let state = journal.state_entry().filter(|_| !newer);
+        let volatile = journal.volatile_entry().filter(|_| more.is_none_or(is_state));
+        for needed in [volatile, state].into_iter().flatten() {
+            if !kept.iter().any(|e| e.at == needed.at) {
+                kept.push(needed.clone());
+            }
         }
-        kept.reverse();
+        kept.sort_by_key(|e| e.at);
         Ok(kept)
     }
 
