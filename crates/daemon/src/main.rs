@@ -10,6 +10,7 @@ mod convert;
 mod data;
 mod descriptor;
 mod failure;
+mod generations;
 mod info;
 mod instance;
 mod listen;
@@ -50,6 +51,7 @@ fn command(words: &[String]) -> Result<ExitCode, Failure> {
             print!("{}", help::SOCKET);
         }
         "convert" => return convert::command::run(rest),
+        "state" => return generations::run(rest),
         "chardev" | "cuse" => return Err(failure!("'{command}' is not supported yet; 'socket' is")),
         other => return Err(failure!("'{other}' is not a command; see vtpmd --help")),
     }

@@ -88,7 +88,7 @@ pub(crate) fn now() -> u64 {
 }
 
 /// Seconds since 1970 as RFC 3339 writes them, in UTC.
-pub(crate) fn timestamp(seconds: u64) -> String {
+pub fn timestamp(seconds: u64) -> String {
     let (days, rest) = (seconds / 86_400, seconds % 86_400);
     // The civil calendar from a count of days, in eras of 400 years that begin on 1 March.
     let days = days.saturating_add(719_468);

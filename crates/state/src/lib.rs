@@ -37,5 +37,5 @@ pub use error::{Mark, StateError};
 pub use generation::{Content, Generation};
 pub use identity::{DataKeyId, Digest, Kind, VmId, VmIdFault};
 pub use key::{DataKey, EntropyFault, KeyContext, KeyError, KeyId, KeyManager, WrappedKey};
-pub use lease::{Holder, Lease};
+pub use lease::{Holder, Lease, timestamp};
 pub use store::{Settings, Store};

@@ -149,7 +149,7 @@ impl Swtpm {
 
 /// A store of our own in this folder, locked.
 pub(super) fn own(path: &Path, options: &StoreOptions, key: Option<&Arc<SealKey>>) -> Result<Store, Failure> {
-    let state = StateOption { dir: path.to_owned(), mode: None, lock: true, fsync: true };
+    let state = StateOption { dir: path.to_owned(), single: false, mode: None, lock: true, fsync: true };
     let options = Options { store: options.clone(), ..Options::default() };
     let mut store = storage::store(&options, &state, key)?;
     store.lock().map_err(|f| kept(&f))?;

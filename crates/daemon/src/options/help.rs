@@ -8,6 +8,8 @@ Usage: vtpmd socket [options]     serve a TPM on sockets
        vtpmd socket --help        list the options
        vtpmd convert [options]    copy a state from swtpm's format or to it, or change its key
        vtpmd convert --help       list the options
+       vtpmd state COMMAND        look at what is stored, go back to an older state
+       vtpmd state --help         list the commands
        vtpmd --version
 
 swtpm's other commands (character devices) are not supported yet.
@@ -70,4 +72,22 @@ Print and exit
   -h, --help
 
 Not supported yet: --profile, --pcap, TPM 1.2.
+";
+
+/// `vtpmd state --help`.
+pub(crate) const STATE: &str = "\
+Usage: vtpmd state COMMAND --tpmstate dir=FOLDER [--key ...] [--json]
+
+  show                      whose state, how old, encrypted or not, and what the TPM has in it
+  history                   the generations that are kept
+  diff [--from N] [--to N]  what changed; usually between the newest two
+  verify                    open every generation that is kept and check each link
+  restore --generation N --reason TEXT
+                            make an older state the newest one; no TPM may be running on it
+
+  --tpmstate, --key, --vm, --anchor, --accept-rollback, --history, --durability
+                            as for vtpmd socket; show and history do without the key
+  --json                    the answer as JSON
+
+No secret is shown: no key, no content of an NV Index but counts, no authorization.
 ";

@@ -4,6 +4,7 @@
 //! them, `fd=` and `path=` in one value) is what VM managers rely on, and no command-line library speaks it.
 
 mod convert;
+pub(crate) mod generations;
 mod getopt;
 pub(crate) mod help;
 mod store;

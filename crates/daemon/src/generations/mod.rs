@@ -1,0 +1,93 @@
+//! `vtpmd state`: what is stored of a TPM, for people. Everything but `restore` only reads.
+
+mod describe;
+mod history;
+#[cfg(test)]
+mod tests;
+
+use crate::failure::{Failure, failure};
+use crate::options::generations::{Request, parse};
+use crate::options::help;
+use crate::seal::SealKey;
+use crate::storage;
+use rustix::process::DumpableBehavior;
+use sealwright_crypto_native::NATIVE;
+use sealwright_state::{StateError, Store};
+use sealwright_tpm2::{Summary, Tpm2};
+use serde_json::Value;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+/// A command of `vtpmd state`: gives the answer as lines for people, and as JSON.
+type Command = fn(&Request, &mut Store) -> Result<Answer, Failure>;
+
+/// The answer of one command.
+struct Answer {
+    lines: Vec<String>,
+    json: Value,
+}
+
+const COMMANDS: &[(&str, Command)] = &[
+    ("show", describe::show),
+    ("history", history::history),
+    ("diff", history::diff),
+    ("verify", history::verify),
+    ("restore", history::restore),
+];
+
+/// Runs the words after `vtpmd state`.
+pub(crate) fn run(words: &[String]) -> Result<ExitCode, Failure> {
+    let Some((name, rest)) = words.split_first() else {
+        return Err(failure!("what about the state? see vtpmd state --help"));
+    };
+    if matches!(name.as_str(), "-h" | "--help") {
+        print!("{}", help::STATE);
+        return Ok(ExitCode::SUCCESS);
+    }
+    let Some((_, command)) = COMMANDS.iter().find(|(known, _)| known == name) else {
+        return Err(failure!("'{name}' is not a command of vtpmd state; see vtpmd state --help"));
+    };
+    let request = parse(rest)?;
+    if request.help {
+        print!("{}", help::STATE);
+        return Ok(ExitCode::SUCCESS);
+    }
+    // A key and a TPM's secrets will be in this memory.
+    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)
+        .map_err(|e| failure!("cannot switch off core dumps: {e}"))?;
+    let mut store = open(&request)?;
+    let answer = command(&request, &mut store)?;
+    if request.json {
+        println!("{:#}", answer.json);
+    } else {
+        answer.lines.iter().for_each(|line| println!("{line}"));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The store, not read yet.
+fn open(request: &Request) -> Result<Store, Failure> {
+    let state = request.options.state.as_ref();
+    let state = state.ok_or_else(|| failure!("which state? --tpmstate dir=FOLDER says so"))?;
+    if !state.dir.exists() {
+        return Err(failure!("there is no {}", state.dir.display()));
+    }
+    let key = request.key().map(|key| SealKey::read("key", key)).transpose()?.map(Arc::new);
+    storage::store(&request.options, state, key.as_ref())
+}
+
+/// A fault of the store in words.
+fn words(fault: StateError) -> Failure {
+    failure!("{fault}")
+}
+
+/// The TPM of a generation that is kept.
+fn tpm(store: &mut Store, sequence: u64) -> Result<Tpm2, Failure> {
+    let bytes = store.state_at(sequence).map_err(words)?;
+    Tpm2::restore(&NATIVE, &bytes)
+        .map_err(|fault| failure!("generation {sequence} in {} is no TPM 2.0 state: {fault}", store.place()))
+}
+
+fn summary(store: &mut Store, sequence: u64) -> Result<Summary, Failure> {
+    tpm(store, sequence).map(|tpm| tpm.summary())
+}
