@@ -25,7 +25,7 @@ Usage: cargo xtask COMMAND
                     run the tests; all stages, or those named. --quick leaves out what takes minutes
   bench [--left COMMAND] [--right COMMAND] [--json] [--scale PERCENT] [FILTER...]
                     median latency of each command, vtpmd and swtpm side by side
-  fuzz [--commands N] [--seconds N] [--seed N] [--crypto rust|native] [--help]
+  fuzz [--commands N] [--seconds N] [--seed N] [--crypto both|rust|native] [--help]
                     mutated commands for the engine in one process, saved and restored after each
   faults [--kills N] [--seed N]
                     every single fault of a disk under the store, and power cuts; vtpmd and swtpm killed

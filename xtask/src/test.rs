@@ -31,13 +31,7 @@ const STAGES: &[Stage] = &[
         by_default: true,
         run: bare_metal,
     },
-    Stage {
-        name: "fuzz",
-        about: "a short run of cargo xtask fuzz on each crypto provider",
-        quick: false,
-        by_default: true,
-        run: fuzz::short,
-    },
+    Stage { name: "fuzz", about: "a short run of cargo xtask fuzz", quick: false, by_default: true, run: fuzz::short },
     Stage {
         name: "differential",
         about: "the same commands to vtpmd and swtpm, compared",

@@ -11,7 +11,7 @@ use crate::structures::{
 use crate::tpm::Tpm;
 use alloc::{sync::Arc, vec};
 use sealwright_core::{Engine as _, Platform, PlatformFault};
-use sealwright_crypto::{Curve, RUST};
+use sealwright_crypto::{Crypto, Curve, RUST};
 
 /// A host whose entropy is a counter and whose store keeps nothing.
 pub(crate) struct Host {
@@ -42,10 +42,15 @@ impl Platform for Host {
     }
 }
 
-/// Runs a test with a TPM after Startup(CLEAR).
-pub(crate) fn with_tpm(test: impl FnOnce(&mut Tpm<'_>)) {
+/// Runs a test with a TPM after Startup(CLEAR), on each crypto provider.
+pub(crate) fn with_tpm(test: impl Fn(&mut Tpm<'_>)) {
+    with_tpm_on(&RUST, &test);
+    with_tpm_on(&sealwright_crypto_native::NATIVE, &test);
+}
+
+fn with_tpm_on(crypto: &'static Crypto, test: impl Fn(&mut Tpm<'_>)) {
     let mut host = Host::default();
-    let mut engine = Tpm2::manufacture(&RUST, &mut host).expect("the host refuses nothing");
+    let mut engine = Tpm2::manufacture(crypto, &mut host).expect("the host refuses nothing");
     engine.power_on(&mut host);
     let mut response = vec![0; 4096];
     engine.execute(&mut host, 0, &[0x80, 1, 0, 0, 0, 12, 0, 0, 1, 0x44, 0, 0], &mut response);

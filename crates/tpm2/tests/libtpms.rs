@@ -1,11 +1,25 @@
 //! States that libtpms wrote, taken over and given back. The files are those of swtpm's own tests (see
 //! `vectors/swtpm/README.md`).
 
+mod providers;
+
 use sealwright_core::{Engine, Platform, PlatformFault};
-use sealwright_crypto::RUST;
+use sealwright_crypto::{Crypto, RUST};
 use sealwright_tpm2::Tpm2;
 use sealwright_tpm2::libtpms::ImportFault;
 use std::path::PathBuf;
+
+providers::both!(
+    every_state_comes_and_goes_unchanged,
+    what_is_written_is_what_libtpms_writes,
+    a_profile_stays,
+    a_state_starts,
+    a_cut_state_is_refused_and_says_where,
+    a_running_tpm_goes_on,
+    a_volatile_state_of_another_tpm_is_refused,
+    damaged_states_are_refused_or_usable,
+    damaged_volatile_states_are_refused_or_usable,
+);
 
 /// A host whose entropy is a counter and whose store keeps nothing.
 #[derive(Default)]
@@ -54,17 +68,16 @@ fn run(tpm: &mut Tpm2, host: &mut Host, command: &[u8]) -> Vec<u8> {
     response
 }
 
-#[test]
-fn every_state_comes_and_goes_unchanged() {
+fn every_state_comes_and_goes_unchanged(crypto: &'static Crypto) {
     for state in STATES {
         let bytes = permanent(state);
-        let tpm = Tpm2::from_libtpms_permanent(&RUST, &bytes).unwrap_or_else(|e| panic!("state {state}: {e}"));
+        let tpm = Tpm2::from_libtpms_permanent(crypto, &bytes).unwrap_or_else(|e| panic!("state {state}: {e}"));
         let out = tpm.to_libtpms_permanent().unwrap();
-        let again = Tpm2::from_libtpms_permanent(&RUST, &out).unwrap();
+        let again = Tpm2::from_libtpms_permanent(crypto, &out).unwrap();
         assert_eq!(*again.to_libtpms_permanent().unwrap(), *out, "state {state}");
         assert_eq!(again.save_permanent(), tpm.save_permanent(), "state {state}");
         // Through our own format too.
-        let own = Tpm2::restore(&RUST, &tpm.save_permanent()).unwrap();
+        let own = Tpm2::restore(crypto, &tpm.save_permanent()).unwrap();
         assert_eq!(*own.to_libtpms_permanent().unwrap(), *out, "state {state}");
     }
 }
@@ -80,69 +93,64 @@ fn difference(ours: &[u8], theirs: &[u8]) -> Option<(usize, usize)> {
     Some((first, places.next_back().unwrap_or(first)))
 }
 
-#[test]
-fn what_is_written_is_what_libtpms_writes() {
+fn what_is_written_is_what_libtpms_writes(crypto: &'static Crypto) {
     let names = ["v0.9-null", "v0.10-null", "v0.10-default-v1"];
     for name in names {
         let theirs = linear(&format!("state8-{name}.linear"));
-        let tpm = Tpm2::from_libtpms_permanent(&RUST, &theirs).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let tpm = Tpm2::from_libtpms_permanent(crypto, &theirs).unwrap_or_else(|e| panic!("{name}: {e}"));
         assert_eq!(tpm.libtpms_profile().is_some(), name == "v0.10-default-v1");
         let ours = tpm.to_libtpms_permanent().unwrap();
         assert_eq!(difference(&ours, &theirs), None, "{name}");
     }
 }
 
-#[test]
-fn a_profile_stays() {
+fn a_profile_stays(crypto: &'static Crypto) {
     for state in STATES {
-        let tpm = Tpm2::from_libtpms_permanent(&RUST, &permanent(state)).unwrap();
-        let own = Tpm2::restore(&RUST, &tpm.save_permanent()).unwrap();
+        let tpm = Tpm2::from_libtpms_permanent(crypto, &permanent(state)).unwrap();
+        let own = Tpm2::restore(crypto, &tpm.save_permanent()).unwrap();
         assert_eq!(own.libtpms_profile(), tpm.libtpms_profile());
     }
 }
 
-#[test]
-fn a_state_starts() {
+fn a_state_starts(crypto: &'static Crypto) {
     for state in STATES {
         let mut host = Host::default();
-        let mut tpm = Tpm2::from_libtpms_permanent(&RUST, &permanent(state)).unwrap();
+        let mut tpm = Tpm2::from_libtpms_permanent(crypto, &permanent(state)).unwrap();
         tpm.power_on(&mut host);
         let response = run(&mut tpm, &mut host, &[0x80, 1, 0, 0, 0, 12, 0, 0, 1, 0x44, 0, 0]);
         assert_eq!(response[6..10], [0; 4], "Startup of state {state}");
     }
 }
 
-#[test]
-fn a_cut_state_is_refused_and_says_where() {
+fn a_cut_state_is_refused_and_says_where(crypto: &'static Crypto) {
     let bytes = permanent("3b");
     for len in 0..bytes.len() {
-        assert!(Tpm2::from_libtpms_permanent(&RUST, &bytes[..len]).is_err(), "{len} bytes");
+        assert!(Tpm2::from_libtpms_permanent(crypto, &bytes[..len]).is_err(), "{len} bytes");
     }
     assert_eq!(
-        Tpm2::from_libtpms_permanent(&RUST, &bytes[..3]).unwrap_err(),
+        Tpm2::from_libtpms_permanent(crypto, &bytes[..3]).unwrap_err(),
         ImportFault::Truncated { part: "PERSISTENT_ALL" }
     );
     let mut long = bytes;
     long.push(0);
-    assert!(Tpm2::from_libtpms_permanent(&RUST, &long).is_err());
+    assert!(Tpm2::from_libtpms_permanent(crypto, &long).is_err());
 }
 
 const RUNNING: [&str; 5] = ["1", "3b", "3c", "3d", "4"];
 
-fn resumed(state: &str) -> (Tpm2, Host) {
+fn resumed(crypto: &'static Crypto, state: &str) -> (Tpm2, Host) {
     let mut host = Host::default();
-    let mut tpm = Tpm2::from_libtpms_permanent(&RUST, &permanent(state)).unwrap();
+    let mut tpm = Tpm2::from_libtpms_permanent(crypto, &permanent(state)).unwrap();
     let volatile = vector(&format!("state{state}.volatilestate"));
     tpm.resume_libtpms_volatile(&mut host, &volatile, None).unwrap_or_else(|e| panic!("state {state}: {e}"));
     (tpm, host)
 }
 
-#[test]
-fn a_running_tpm_goes_on() {
+fn a_running_tpm_goes_on(crypto: &'static Crypto) {
     for state in RUNNING {
-        let (mut tpm, mut host) = resumed(state);
+        let (mut tpm, mut host) = resumed(crypto, state);
         let out = tpm.to_libtpms_volatile(&mut host, 1_000_000).unwrap_or_else(|e| panic!("state {state}: {e}"));
-        let mut again = Tpm2::from_libtpms_permanent(&RUST, &tpm.to_libtpms_permanent().unwrap()).unwrap();
+        let mut again = Tpm2::from_libtpms_permanent(crypto, &tpm.to_libtpms_permanent().unwrap()).unwrap();
         again.resume_libtpms_volatile(&mut host, &out, Some(1_000_000)).unwrap();
         // The random number generator is another on purpose; everything else is the same.
         let same = |tpm: &mut Tpm2, host: &mut Host| {
@@ -157,10 +165,9 @@ fn a_running_tpm_goes_on() {
     }
 }
 
-#[test]
-fn a_volatile_state_of_another_tpm_is_refused() {
+fn a_volatile_state_of_another_tpm_is_refused(crypto: &'static Crypto) {
     let mut host = Host::default();
-    let mut tpm = Tpm2::from_libtpms_permanent(&RUST, &permanent("3c")).unwrap();
+    let mut tpm = Tpm2::from_libtpms_permanent(crypto, &permanent("3c")).unwrap();
     let before = tpm.save_permanent();
     let other = vector("state3b.volatilestate");
     assert_eq!(tpm.resume_libtpms_volatile(&mut host, &other, None), Err(ImportFault::Mismatch));
@@ -197,15 +204,14 @@ fn mutated(bytes: &[u8], seed: &mut u64) -> Vec<u8> {
     bytes
 }
 
-#[test]
-fn damaged_states_are_refused_or_usable() {
+fn damaged_states_are_refused_or_usable(crypto: &'static Crypto) {
     let mut seed = 1;
     let mut host = Host::default();
     for state in STATES {
         let bytes = permanent(state);
         for _ in 0..300 {
             let damaged = mutated(&bytes, &mut seed);
-            if let Ok(mut tpm) = Tpm2::from_libtpms_permanent(&RUST, &damaged) {
+            if let Ok(mut tpm) = Tpm2::from_libtpms_permanent(crypto, &damaged) {
                 tpm.power_on(&mut host);
                 run(&mut tpm, &mut host, &[0x80, 1, 0, 0, 0, 12, 0, 0, 1, 0x44, 0, 0]);
                 let _ = tpm.to_libtpms_permanent();
@@ -214,8 +220,7 @@ fn damaged_states_are_refused_or_usable() {
     }
 }
 
-#[test]
-fn damaged_volatile_states_are_refused_or_usable() {
+fn damaged_volatile_states_are_refused_or_usable(crypto: &'static Crypto) {
     let mut seed = 2;
     let mut host = Host::default();
     for state in RUNNING {
@@ -225,7 +230,7 @@ fn damaged_volatile_states_are_refused_or_usable() {
             let mut damaged = mutated(&volatile[..volatile.len() - 20], &mut seed);
             // With a digest that is right, or the damage would not be looked at.
             damaged.extend(RUST.hash.digest(sealwright_crypto::HashAlg::Sha1, &[&damaged]).to_vec());
-            let mut tpm = Tpm2::from_libtpms_permanent(&RUST, &permanent).unwrap();
+            let mut tpm = Tpm2::from_libtpms_permanent(crypto, &permanent).unwrap();
             if tpm.resume_libtpms_volatile(&mut host, &damaged, None).is_ok() {
                 run(&mut tpm, &mut host, &[0x80, 1, 0, 0, 0, 12, 0, 0, 1, 0x45, 0, 0]);
                 let _ = tpm.to_libtpms_volatile(&mut host, 0);

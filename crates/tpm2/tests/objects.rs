@@ -1,9 +1,19 @@
 //! The life of objects through commands: created, loaded, made persistent, duplicated, and used for credentials.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
+mod providers;
+
 use sealwright_core::{Engine, Platform, PlatformFault};
-use sealwright_crypto::{HashAlg, RUST};
+use sealwright_crypto::{Crypto, HashAlg, RUST};
 use sealwright_tpm2::Tpm2;
+
+providers::both!(
+    sealed_data_come_back,
+    primary_objects_are_the_same_again_and_persist,
+    credentials_open,
+    created_and_loaded_at_once,
+    objects_of_others_are_rewrapped_and_imported,
+);
 
 const OWNER: u32 = 0x4000_0001;
 const NULL: u32 = 0x4000_0007;
@@ -52,9 +62,9 @@ fn take_handle(bytes: &mut &[u8]) -> u32 {
 }
 
 impl Machine {
-    fn new() -> Self {
+    fn new(crypto: &'static Crypto) -> Self {
         let mut host = Host(0);
-        let tpm = Tpm2::manufacture(&RUST, &mut host).unwrap();
+        let tpm = Tpm2::manufacture(crypto, &mut host).unwrap();
         let mut machine = Self { tpm, host };
         machine.tpm.power_on(&mut machine.host);
         machine.run(0x144, &[], &[], &[0, 0]).unwrap();
@@ -120,9 +130,8 @@ fn sealed(attributes: u32) -> Vec<u8> {
     [&[0, 8, 0, 0x0B][..], &attributes.to_be_bytes(), &[0, 0, 0, 0x10, 0, 0]].concat()
 }
 
-#[test]
-fn sealed_data_come_back() {
-    let mut m = Machine::new();
+fn sealed_data_come_back(crypto: &'static Crypto) {
+    let mut m = Machine::new(crypto);
     let parent = m.primary(OWNER, &storage(STORAGE));
     let (mut private, public) = m.create(parent, b"pw", b"secret", &sealed(0x52));
     let item = m.load(parent, &private, &public).unwrap();
@@ -140,9 +149,8 @@ fn sealed_data_come_back() {
     assert_eq!(m.run(0x153, &[parent], &[b""], &parameters), Err(0x2C2), "TPM_RC_ATTRIBUTES, parameter 2");
 }
 
-#[test]
-fn primary_objects_are_the_same_again_and_persist() {
-    let mut m = Machine::new();
+fn primary_objects_are_the_same_again_and_persist(crypto: &'static Crypto) {
+    let mut m = Machine::new(crypto);
     let parent = m.primary(OWNER, &storage(STORAGE));
     let first = m.run(0x173, &[parent], &[], &[]).unwrap();
     m.flush(parent);
@@ -161,16 +169,15 @@ fn primary_objects_are_the_same_again_and_persist() {
     evict(&mut m, parent, 0x8100_0100).unwrap();
 }
 
-#[test]
-fn credentials_open() {
+fn credentials_open(crypto: &'static Crypto) {
     let rsa =
         [&[0, 1, 0, 0x0B, 0, 3, 0, 0x72][..], &[0, 0, 0, 6, 0, 128, 0, 0x43, 0, 0x10, 8, 0, 0, 0, 0, 0, 0, 0]].concat();
-    check_credential(&rsa);
-    check_credential(&storage(STORAGE));
+    check_credential(crypto, &rsa);
+    check_credential(crypto, &storage(STORAGE));
 }
 
-fn check_credential(template: &[u8]) {
-    let mut m = Machine::new();
+fn check_credential(crypto: &'static Crypto, template: &[u8]) {
+    let mut m = Machine::new(crypto);
     let key = m.primary(OWNER, template);
     let public = m.run(0x173, &[key], &[], &[]).unwrap();
     let mut rest = &public[..];
@@ -187,9 +194,8 @@ fn check_credential(template: &[u8]) {
     m.run(0x167, &[], &[], &load).unwrap();
 }
 
-#[test]
-fn created_and_loaded_at_once() {
-    let mut m = Machine::new();
+fn created_and_loaded_at_once(crypto: &'static Crypto) {
+    let mut m = Machine::new(crypto);
     let parent = m.primary(NULL, &storage(STORAGE));
     let parameters = [sized(&[sized(b""), sized(b"data")].concat()), sized(&sealed(0x52))].concat();
     let answer = m.run(0x191, &[parent], &[b""], &parameters).unwrap();
@@ -206,9 +212,8 @@ fn created_and_loaded_at_once() {
     assert_eq!(m.run(0x120, &[OWNER, item], &[b""], &parameters), Err(0x282), "TPM_RC_ATTRIBUTES, handle 2");
 }
 
-#[test]
-fn objects_of_others_are_rewrapped_and_imported() {
-    let mut m = Machine::new();
+fn objects_of_others_are_rewrapped_and_imported(crypto: &'static Crypto) {
+    let mut m = Machine::new(crypto);
     let parent = m.primary(OWNER, &storage(STORAGE));
     let (seed, value) = ([7; 32], b"from elsewhere");
     let unique = RUST.hash.digest(HashAlg::Sha256, &[&seed, value]);

@@ -1,8 +1,23 @@
 //! Sessions from outside: passwords, HMACs, policies, lockout, contexts, and what a failed commit leaves behind.
 
+mod providers;
+
 use sealwright_core::{Engine, Platform, PlatformFault};
-use sealwright_crypto::{HashAlg, RUST, kdf::kdfa};
+use sealwright_crypto::{Crypto, HashAlg, RUST, kdf::kdfa};
 use sealwright_tpm2::Tpm2;
+
+providers::both!(
+    headers,
+    passwords_and_transactions,
+    hmac_session_and_its_answer,
+    bound_session_uses_its_key,
+    policy_of_password_and_command,
+    lockout_auth_fails_once,
+    a_failure_counts_even_without_a_store,
+    session_slots_and_contexts,
+    audit_session_becomes_exclusive,
+    saved_sessions_survive_a_restart_and_loaded_ones_do_not,
+);
 
 const NULL: u32 = 0x4000_0007;
 const OWNER: u32 = 0x4000_0001;
@@ -39,9 +54,9 @@ struct Machine {
 }
 
 impl Machine {
-    fn new() -> Self {
+    fn new(crypto: &'static Crypto) -> Self {
         let mut bench = Bench::default();
-        let mut tpm = Tpm2::manufacture(&RUST, &mut bench).unwrap();
+        let mut tpm = Tpm2::manufacture(crypto, &mut bench).unwrap();
         tpm.power_on(&mut bench);
         let mut machine = Self { tpm, bench };
         assert_eq!(code(&machine.plain(0x144, &[&0u16.to_be_bytes()])), 0);
@@ -137,9 +152,8 @@ fn hmac(key: &[u8], parts: &[&[u8]]) -> Vec<u8> {
     RUST.hash.hmac(HashAlg::Sha256, key, parts).to_vec()
 }
 
-#[test]
-fn headers() {
-    let mut m = Machine::new();
+fn headers(crypto: &'static Crypto) {
+    let mut m = Machine::new(crypto);
     for tag in [[0x00, 0x00], [0x00, 0xC0], [0x00, 0xC4], [0x80, 0x00], [0x80, 0x03], [0xFF, 0xFF]] {
         let command = [&tag[..], &[0, 0, 0, 10, 0, 0, 1, 0x7B]].concat();
         assert_eq!(m.send(&command), [0x00, 0xC4, 0, 0, 0, 10, 0, 0, 0, 0x1E], "{tag:x?}");
@@ -157,9 +171,8 @@ fn headers() {
     assert_eq!(code(&m.plain(0x173, &[&0x8100_0001u32.to_be_bytes()])), 0x18B);
 }
 
-#[test]
-fn passwords_and_transactions() {
-    let mut m = Machine::new();
+fn passwords_and_transactions(crypto: &'static Crypto) {
+    let mut m = Machine::new(crypto);
     m.change_auth(OWNER, b"", b"owner");
     let wrong = m.with(0x129, &[OWNER], &[password(b"other")], &sized(b"x"));
     assert_eq!(code(&wrong), 0x9A2, "hierarchies are not under dictionary-attack protection");
@@ -170,9 +183,8 @@ fn passwords_and_transactions() {
     m.change_auth(OWNER, b"owner\0\0", b"again");
 }
 
-#[test]
-fn hmac_session_and_its_answer() {
-    let mut m = Machine::new();
+fn hmac_session_and_its_answer(crypto: &'static Crypto) {
+    let mut m = Machine::new(crypto);
     m.change_auth(OWNER, b"", b"owner");
     let (session, nonce_tpm) = m.start_session(0, NULL);
     let parameters = sized(b"next");
@@ -192,9 +204,8 @@ fn hmac_session_and_its_answer() {
     assert_eq!(code(&m.with(0x129, &[OWNER], &[auth(session, &nonce, 1, &mac)], &parameters)), 0x9A2);
 }
 
-#[test]
-fn bound_session_uses_its_key() {
-    let mut m = Machine::new();
+fn bound_session_uses_its_key(crypto: &'static Crypto) {
+    let mut m = Machine::new(crypto);
     m.change_auth(OWNER, b"", b"owner");
     let (session, nonce_tpm) = m.start_session(0, OWNER);
     let key = kdfa(&RUST, HashAlg::Sha256, b"owner", b"ATH", &nonce_tpm, &[7; 32], 256);
@@ -207,9 +218,8 @@ fn bound_session_uses_its_key() {
     assert_eq!(code(&m.plain(0x165, &[&session.to_be_bytes()])), 0x1CB);
 }
 
-#[test]
-fn policy_of_password_and_command() {
-    let mut m = Machine::new();
+fn policy_of_password_and_command(crypto: &'static Crypto) {
+    let mut m = Machine::new(crypto);
     let (trial, _) = m.start_session(3, NULL);
     assert_eq!(code(&m.plain(0x18C, &[&trial.to_be_bytes()])), 0);
     assert_eq!(code(&m.plain(0x16C, &[&trial.to_be_bytes(), &0x129u32.to_be_bytes()])), 0);
@@ -234,9 +244,8 @@ fn policy_of_password_and_command() {
     assert_eq!(code(&m.with(0x129, &[OWNER], &[auth(trial, &[], 1, b"")], &parameters)), 0x982);
 }
 
-#[test]
-fn lockout_auth_fails_once() {
-    let mut m = Machine::new();
+fn lockout_auth_fails_once(crypto: &'static Crypto) {
+    let mut m = Machine::new(crypto);
     m.change_auth(LOCKOUT, b"", b"lock");
     let reset = |m: &mut Machine, value: &[u8]| code(&m.with(0x139, &[LOCKOUT], &[password(value)], &[]));
     assert_eq!(reset(&mut m, b"lock"), 0);
@@ -250,9 +259,8 @@ fn lockout_auth_fails_once() {
     assert_eq!(reset(&mut m, b"lock"), 0);
 }
 
-#[test]
-fn a_failure_counts_even_without_a_store() {
-    let mut m = Machine::new();
+fn a_failure_counts_even_without_a_store(crypto: &'static Crypto) {
+    let mut m = Machine::new(crypto);
     m.change_auth(LOCKOUT, b"", b"lock");
     m.bench.refuse = true;
     assert_eq!(code(&m.with(0x139, &[LOCKOUT], &[password(b"wrong")], &[])), 0x923);
@@ -260,9 +268,8 @@ fn a_failure_counts_even_without_a_store() {
     assert_eq!(code(&m.with(0x139, &[LOCKOUT], &[password(b"lock")], &[])), 0x921);
 }
 
-#[test]
-fn session_slots_and_contexts() {
-    let mut m = Machine::new();
+fn session_slots_and_contexts(crypto: &'static Crypto) {
+    let mut m = Machine::new(crypto);
     let (first, _) = m.start_session(1, NULL);
     assert_eq!(code(&m.plain(0x18C, &[&first.to_be_bytes()])), 0);
     let digest = m.digest(first);
@@ -288,9 +295,8 @@ fn session_slots_and_contexts() {
     assert_eq!(code(&m.plain(0x161, &[&again[10..]])), 0);
 }
 
-#[test]
-fn audit_session_becomes_exclusive() {
-    let mut m = Machine::new();
+fn audit_session_becomes_exclusive(crypto: &'static Crypto) {
+    let mut m = Machine::new(crypto);
     let (session, _) = m.start_session(0, NULL);
     // Without a key the HMAC is empty.
     let audited = m.with(0x17B, &[], &[auth(session, &[], 0x81, b"")], &8u16.to_be_bytes());
@@ -303,9 +309,8 @@ fn audit_session_becomes_exclusive() {
     assert_eq!(audited[audited.len() - 3], 0x81, "another command came between");
 }
 
-#[test]
-fn saved_sessions_survive_a_restart_and_loaded_ones_do_not() {
-    let mut m = Machine::new();
+fn saved_sessions_survive_a_restart_and_loaded_ones_do_not(crypto: &'static Crypto) {
+    let mut m = Machine::new(crypto);
     let (saved, _) = m.start_session(1, NULL);
     let context = m.plain(0x162, &[&saved.to_be_bytes()])[10..].to_vec();
     let (loaded, _) = m.start_session(0, NULL);

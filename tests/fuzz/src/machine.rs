@@ -1,5 +1,6 @@
 //! An engine in this process with a deterministic platform, and its shadow that was saved and restored.
 
+use crate::attack::attack;
 use crate::record::{self, Record};
 use sealwright_core::{Engine, Platform, PlatformFault};
 use sealwright_crypto::Crypto;
@@ -11,6 +12,8 @@ use std::io::{Error, Result};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
+/// One in so many saved states is also damaged and restored.
+const ATTACKS: usize = 24;
 /// Commands kept to be played again at another time.
 const REMEMBERED: usize = 256;
 
@@ -57,7 +60,8 @@ impl Platform for Deterministic {
 /// The engine under test.
 #[derive(Debug)]
 pub(crate) struct InProcess {
-    crypto: &'static Crypto,
+    /// The provider of `engine`, and that of its next copy.
+    crypto: [&'static Crypto; 2],
     engine: Tpm2,
     platform: Deterministic,
     /// Incidents and commands that the script did not ask for.
@@ -80,12 +84,17 @@ fn run(engine: &mut Tpm2, platform: &mut Deterministic, locality: u8, command: &
 }
 
 impl InProcess {
-    /// A new TPM without power.
-    pub(crate) fn new(crypto: &'static Crypto, seed: u64, every: u64, record: &Arc<Mutex<Record>>) -> Result<Self> {
+    /// A new TPM without power; it changes between these providers with each restore.
+    pub(crate) fn new(
+        crypto: [&'static Crypto; 2],
+        seed: u64,
+        every: u64,
+        record: &Arc<Mutex<Record>>,
+    ) -> Result<Self> {
         let random = Random(seed);
         let mut platform =
             Deterministic { random, time: 0, committed: Vec::new(), full: false, cancel: false, presence: false };
-        let engine = Tpm2::manufacture(crypto, &mut platform)
+        let engine = Tpm2::manufacture(crypto[0], &mut platform)
             .map_err(|fault| Error::other(format!("the TPM could not be made: {fault:?}")))?;
         let record = Arc::clone(record);
         let (chance, remembered) = (Random(seed ^ 0xC4A9CE), Vec::new());
@@ -104,10 +113,17 @@ impl InProcess {
             Some(saved) => saved,
             None => self.save(),
         };
-        let mut copy = Tpm2::restore(self.crypto, &permanent)
+        let mut copy = Tpm2::restore(self.crypto[1], &permanent)
             .map_err(|fault| Error::other(format!("a permanent state that was just saved is refused: {fault}")))?;
         let mut platform = self.platform.clone();
         platform.time = self.chance.next() >> 24;
+        if self.chance.below(ATTACKS) == 0 && !self.remembered.is_empty() {
+            let (saved, mut host) = (&(permanent.clone(), volatile.clone()), platform.clone());
+            let accepted = attack(self.crypto[1], saved, &self.remembered, &mut host, &mut self.chance);
+            let mut record = self.record.lock().unwrap_or_else(PoisonError::into_inner);
+            record.attacks += 1;
+            record.accepted += u64::from(accepted);
+        }
         copy.resume(&mut platform, &volatile)
             .map_err(|fault| Error::other(format!("a volatile state that was just saved is refused: {fault}")))?;
         Ok((copy, platform))
@@ -183,6 +199,7 @@ impl InProcess {
             platform = Deterministic { time, full, cancel, presence, ..platform };
             drop(record);
             // From here on the restored one is the TPM.
+            self.crypto.reverse();
             let mut first = core::mem::replace(&mut self.engine, engine);
             let mut host = core::mem::replace(&mut self.platform, platform);
             let other = run(&mut self.engine, &mut self.platform, self.locality, command);
@@ -212,7 +229,7 @@ impl Machine for InProcess {
         self.saved = None;
         if self.chance.below(2) == 0 {
             // The process is gone as well: what was committed is all there is.
-            self.engine = Tpm2::restore(self.crypto, &self.platform.committed)
+            self.engine = Tpm2::restore(self.crypto[0], &self.platform.committed)
                 .map_err(|fault| Error::other(format!("a state that was committed is refused: {fault}")))?;
         }
         self.engine.power_on(&mut self.platform);
@@ -236,6 +253,7 @@ impl Machine for InProcess {
         self.engine.hash_data(&mut self.platform, data);
         if self.chance.below(2) == 0 {
             (self.engine, self.platform) = self.restored()?;
+            self.crypto.reverse();
         }
         self.engine.hash_data(&mut self.platform, data);
         self.engine.hash_end(&mut self.platform);

@@ -2,6 +2,7 @@
 //! saves and restores the engine all the while. A panic, a command without end, a refused state, growing memory, or another
 //! answer after a restore ends with a status that is not 0.
 
+mod attack;
 mod machine;
 mod newer;
 mod record;
@@ -9,7 +10,8 @@ mod record;
 use core::time::Duration;
 use machine::InProcess;
 use record::Record;
-use sealwright_crypto::Crypto;
+use sealwright_crypto::{Crypto, RUST};
+use sealwright_crypto_native::NATIVE;
 use sealwright_differential::scenario;
 use sealwright_differential::tpm::Tpm;
 use sealwright_differential::wire::Random;
@@ -18,19 +20,19 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 const HELP: &str =
-    "usage: sealwright-fuzz [--commands N] [--rounds N] [--seconds N] [--seed N] [--crypto rust|native] [--every N]
+    "usage: sealwright-fuzz [--commands N] [--rounds N] [--seconds N] [--seed N] [--crypto both|rust|native] [--every N]
                        [--mutations N] [--limit SECONDS] [--scenario NAME]
   --commands   stop after so many commands (default 100000)
   --rounds     stop after all scenarios were played so many times, however many commands that are
   --seconds    stop after so many seconds, if that is earlier
   --seed       first seed (default 1); each round of all scenarios has the next one
-  --crypto     the crypto provider (default native)
+  --crypto     the crypto provider (default both: each command on one of them and, after a restore, on the other)
   --every      save and restore before every so many commands (default 1; 0 for never)
   --mutations  mutated copies before each command (default: 0 to 32, another for each scenario)
   --limit      seconds after which a command hangs (default 120)
   --scenario   only scenarios whose name contains NAME";
 
-/// Kibibytes that the process may grow by after its first round.
+/// Kibibytes that the process may grow by after its first round, at any time.
 const GROWTH: u64 = 16 * 1024;
 
 struct Options {
@@ -40,7 +42,7 @@ struct Options {
     seed: u64,
     every: u64,
     mutations: Option<usize>,
-    crypto: &'static Crypto,
+    crypto: [&'static Crypto; 2],
     limit: u64,
     scenario: String,
 }
@@ -53,7 +55,7 @@ fn options() -> Result<Options, String> {
         seed: 1,
         every: 1,
         mutations: None,
-        crypto: &sealwright_crypto_native::NATIVE,
+        crypto: [&NATIVE, &RUST],
         limit: 120,
         scenario: String::new(),
     };
@@ -72,9 +74,12 @@ fn options() -> Result<Options, String> {
             "--scenario" => o.scenario = value()?,
             "--crypto" => {
                 o.crypto = match value()?.as_str() {
-                    "native" => &sealwright_crypto_native::NATIVE,
-                    "rust" => &sealwright_crypto::RUST,
-                    other => return Err(format!("no crypto provider is named {other}; there are rust and native")),
+                    "both" => [&NATIVE, &RUST],
+                    "native" => [&NATIVE, &NATIVE],
+                    "rust" => [&RUST, &RUST],
+                    other => {
+                        return Err(format!("no crypto provider is named {other}; there are rust, native and both"));
+                    }
                 }
             }
             _ => return Err(HELP.into()),
@@ -83,10 +88,10 @@ fn options() -> Result<Options, String> {
     Ok(o)
 }
 
-/// Resident memory in KiB.
-fn memory() -> u64 {
+/// Resident memory in KiB: now (`VmRSS:`), or the most so far (`VmHWM:`).
+fn memory(kind: &str) -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|l| l.strip_prefix("VmRSS:")).unwrap_or("0");
+    let line = status.lines().find_map(|l| l.strip_prefix(kind)).unwrap_or("0");
     line.split_whitespace().next().and_then(|n| n.parse().ok()).unwrap_or(0)
 }
 
@@ -103,7 +108,7 @@ fn run(o: &Options) -> Result<(), String> {
         let late = o.seconds.is_some_and(|seconds| begin.elapsed() >= Duration::from_secs(seconds));
         late || (o.rounds.is_none() && seen().commands >= o.commands)
     };
-    let (start, mut first_round, mut complete) = (memory(), None, false);
+    let (start, mut first_round, mut complete) = (memory("VmRSS:"), None, false);
     let mut seed = o.seed;
     while !finished() && o.rounds.is_none_or(|rounds| seed - o.seed < rounds) {
         let mut choice = Random(seed);
@@ -122,18 +127,20 @@ fn run(o: &Options) -> Result<(), String> {
             }
             complete |= last;
         }
-        first_round.get_or_insert_with(memory);
+        first_round.get_or_insert_with(|| memory("VmRSS:"));
         let commands = seen().commands;
         let rate = commands as f64 / begin.elapsed().as_secs_f64();
-        println!("seed {seed}: {commands} commands, {rate:.0} a second, {} KiB", memory());
+        println!("seed {seed}: {commands} commands, {rate:.0} a second, {} KiB", memory("VmRSS:"));
         seed += 1;
     }
-    let end = memory();
+    let (end, peak) = (memory("VmRSS:"), memory("VmHWM:"));
     seen().print();
     let first_round = first_round.unwrap_or(end);
-    println!("memory         {start} KiB at the start, {first_round} KiB after the first round, {end} KiB at the end");
+    println!(
+        "memory         {start} KiB at the start, {first_round} KiB after the first round, {end} KiB at the end, {peak} KiB at most"
+    );
     println!("time           {:.1} s", begin.elapsed().as_secs_f64());
-    if end > first_round.saturating_add(GROWTH) {
+    if peak > first_round.saturating_add(GROWTH) {
         return Err("the process has grown".into());
     }
     let seen = seen();
@@ -158,5 +165,28 @@ fn main() -> ExitCode {
             eprintln!("{message}");
             ExitCode::FAILURE
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The scenarios with the most cryptography, each command on both providers with the same entropy.
+    #[test]
+    fn both_providers_give_the_same_bytes() {
+        let record = Arc::new(Mutex::new(Record::default()));
+        let chosen =
+            ["rsa", "ecc", "sessions-salted", "attestation", "duplication", "credentials", "newer-ecc-encrypt"];
+        let all = newer::ALL.iter().chain(scenario::ALL);
+        for (name, script) in all.filter(|s| chosen.contains(&s.0)) {
+            let engine = InProcess::new([&NATIVE, &RUST], 5, 1, &record).unwrap();
+            let mut tpm = Tpm::on(Box::new(engine), 5).unwrap();
+            script(&mut tpm);
+            assert_eq!(tpm.lost, None, "{name}");
+        }
+        let record = record.lock().unwrap();
+        assert!(record.commands > 2000 && record.restored == record.commands);
+        assert_eq!(record.disagreements, 0);
     }
 }

@@ -56,6 +56,10 @@ pub(crate) struct Record {
     outcomes: BTreeSet<(u32, u32)>,
     /// Disagreements between an engine and its restored copy, and answers that are no answers.
     pub(crate) disagreements: u64,
+    /// Damaged states that were offered.
+    pub(crate) attacks: u64,
+    /// Damaged states that were accepted.
+    pub(crate) accepted: u64,
     /// The longest command.
     pub(crate) longest: (Duration, Vec<u8>),
 }
@@ -105,13 +109,14 @@ impl Record {
         println!("commands       {}", self.commands);
         println!("successful     {successes}");
         println!("after restore  {}", self.restored);
+        println!("damaged        {} states, {} of them were accepted and used", self.attacks, self.accepted);
         println!("disagreements  {}", self.disagreements);
         let (known, all) = (self.successes.len(), table::commands().len());
         println!("covered        {known} of {all} commands succeeded, {} kinds of answers", self.outcomes.len());
-        let least = self.successes.iter().min_by_key(|(_, n)| **n);
-        if let Some((code, n)) = least {
-            println!("least often    {}: {n} times", table::name(*code));
-        }
+        let mut rare: Vec<_> = self.successes.iter().collect();
+        rare.sort_by_key(|(_, n)| **n);
+        let rare: Vec<_> = rare.iter().take(8).map(|(code, n)| format!("{} {n}", table::name(**code))).collect();
+        println!("least often    {}", rare.join(", "));
         if !self.never().is_empty() {
             println!("never          {}", self.never().join(" "));
         }
