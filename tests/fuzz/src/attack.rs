@@ -61,7 +61,8 @@ pub(crate) fn attack(
         }
     }
     for _ in 0..COMMANDS {
-        tpm.execute(platform, 0, chance.pick(commands), &mut response);
+        let command: &Vec<u8> = chance.pick(commands);
+        tpm.execute(platform, 0, command, &mut response);
     }
     // What it saves now it must take again.
     let saved = (tpm.save_permanent(), tpm.save_volatile(platform));
