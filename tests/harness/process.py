@@ -54,13 +54,15 @@ def unix_connect(path, timeout=10, alive=None):
 
 
 def interruptible():
-    """Let SIGTERM and SIGHUP end this program as Ctrl-C does: with everything cleaned up."""
+    """Let SIGTERM and SIGHUP end this program as Ctrl-C does: with everything cleaned up. A shell starts background
+    jobs with SIGINT ignored, but who sends one means it; with SIGHUP it may be nohup."""
 
     def interrupt(number, _frame):
         raise KeyboardInterrupt(signal.Signals(number).name)
 
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, interrupt)
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:
+            signal.signal(number, interrupt)
 
 
 class Process:
