@@ -148,12 +148,17 @@ fn bare_metal() -> Result<(), Failure> {
 
 fn differential() -> Result<(), Failure> {
     packages::ensure(&[SWTPM])?;
-    let compare = ["run", "--release", "--quiet", "--package", "sealwright-differential", "--", "compare"];
-    let mut compare = with_vtpmd(cargo(&compare))?;
-    // Debian's swtpm does not shut a TPM down by itself when its power goes.
-    let flags = "socket --tpm2 --flags disable-auto-shutdown";
-    compare.arg("--left").arg(format!("{} {flags}", target().join("release/vtpmd").display()));
-    must(compare)
+    // First the scenarios, then random sequences.
+    for more in [&[][..], &["--generate", "20000"]] {
+        let compare = ["run", "--release", "--quiet", "--package", "sealwright-differential", "--", "compare"];
+        let mut compare = with_vtpmd(cargo(&compare))?;
+        // Debian's swtpm does not shut a TPM down by itself when its power goes.
+        let flags = "socket --tpm2 --flags disable-auto-shutdown";
+        compare.arg("--left").arg(format!("{} {flags}", target().join("release/vtpmd").display()));
+        compare.args(more);
+        must(compare)?;
+    }
+    Ok(())
 }
 
 fn clients() -> Result<(), Failure> {

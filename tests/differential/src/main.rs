@@ -102,6 +102,17 @@ fn play_both(o: &Options, script: Script<'_>) -> Result<(Vec<Step>, Vec<Step>), 
     })
 }
 
+/// Every step with what was sent (to the right side, and the parameters if a session encrypted them) and both answers.
+fn trace(left: &[Step], right: &[Step]) {
+    for (l, r) in left.iter().zip(right) {
+        println!("  {} `{}`: {} / {} {:?}", table::name(r.code), r.label, rc_name(l.rc), rc_name(r.rc), r.faults);
+        println!("    sent {}\n    got  {}\n    or   {}", hex(&r.command), hex(&l.response), hex(&r.response));
+        if !r.command.ends_with(&r.parameters) {
+            println!("    parameters {}", hex(&r.parameters));
+        }
+    }
+}
+
 /// Plays random sequences until about `o.generate` commands were sent. Of each, the differences of the first step that
 /// has unexpected ones: what follows may be its consequence.
 fn generated(o: &Options, expected: &[Expected]) -> Result<bool, String> {
@@ -112,8 +123,8 @@ fn generated(o: &Options, expected: &[Expected]) -> Result<bool, String> {
         let name = format!("the sequence of --generate {length} --seed {seed}");
         let (mut left, mut right) = play_both(o, (&script, seed)).map_err(|e| format!("{name}: {e}"))?;
         commands += left.len().max(1);
-        for step in right.iter().filter(|_| o.trace) {
-            println!("  {} `{}`: {} {:?}", table::name(step.code), step.label, rc_name(step.rc), step.faults);
+        if o.trace {
+            trace(&left, &right);
         }
         generate::settle(&mut left, &mut right);
         let (mut found, _) = compare(&name, &left, &right);
@@ -149,9 +160,8 @@ fn run() -> Result<bool, String> {
         }
         let (left, right) = play_both(&o, (script, o.seed)).map_err(|e| format!("{name}: {e}"))?;
         commands += left.len();
-        for (l, r) in left.iter().zip(&right).filter(|_| o.trace) {
-            println!("  {} `{}`: {} / {} {:?}", table::name(r.code), r.label, rc_name(l.rc), rc_name(r.rc), r.faults);
-            println!("    sent {}\n    got  {}\n    or   {}", hex(&r.command), hex(&l.response), hex(&r.response));
+        if o.trace {
+            trace(&left, &right);
         }
         let before = unexpected.len();
         let (all, ignored) = compare(name, &left, &right);

@@ -19,6 +19,8 @@ pub struct Step {
     pub code: u32,
     /// The bytes sent.
     pub command: Vec<u8>,
+    /// The parameters as they were before a session encrypted the first of them.
+    pub parameters: Vec<u8>,
     /// The bytes answered.
     pub response: Vec<u8>,
     /// The response code, or the result of a control operation.
@@ -178,7 +180,11 @@ impl Tpm {
         }
         let tag = if call.uses.is_empty() { ST_NO_SESSIONS } else { ST_SESSIONS };
         let bytes = Out::new().u16(tag).u32(command.0.len() as u32 + 10).u32(code).raw(&command.0).0;
-        self.recorded(label, bytes, pending, &call.handles)
+        let reply = self.recorded(label, bytes, pending, &call.handles);
+        if let Some(step) = self.steps.last_mut() {
+            step.parameters = call.parameters;
+        }
+        reply
     }
 
     /// Any bytes, recorded under `label`.
@@ -193,7 +199,16 @@ impl Tpm {
         let fields = vec![("answer".into(), crate::wire::hex(&response))];
         let command = pieces.concat();
         let code = In(command.get(6..).unwrap_or(&[])).u32().unwrap_or(0);
-        self.steps.push(Step { label: label.into(), code, command, response, rc, fields, faults: Vec::new() });
+        self.steps.push(Step {
+            label: label.into(),
+            code,
+            command,
+            parameters: Vec::new(),
+            response,
+            rc,
+            fields,
+            faults: Vec::new(),
+        });
         if let Some(peer) = &self.peer {
             // Both may go on: what they answered does not matter to the script.
             let _ = peer.agree(label, rc);
@@ -273,7 +288,9 @@ impl Tpm {
             self.steps.clear();
         }
         if self.lost.is_none() || self.steps.last().is_none_or(|s| s.rc != u32::MAX) {
-            self.steps.push(Step { label: label.into(), code, command: bytes.clone(), response, rc, fields, faults });
+            let parameters = Vec::new();
+            let command = bytes.clone();
+            self.steps.push(Step { label: label.into(), code, command, parameters, response, rc, fields, faults });
         }
         self.agreed(label, code, &bytes, reply)
     }
@@ -342,6 +359,7 @@ impl Tpm {
             label: label.into(),
             code: 0,
             command: Vec::new(),
+            parameters: Vec::new(),
             response: Vec::new(),
             rc,
             fields: Vec::new(),
