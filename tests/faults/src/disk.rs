@@ -57,7 +57,8 @@ struct World {
     names_moving: Vec<NameChange>,
     locked: Vec<usize>,
     calls: u64,
-    plan: Option<(u64, Fault)>,
+    /// What goes wrong next, by the number of the call, in order.
+    plan: Vec<(u64, Fault)>,
     /// The process is gone: every call fails.
     dead: bool,
     power_cut: bool,
@@ -89,10 +90,10 @@ fn put(to: &mut Vec<u8>, at: usize, bytes: &[u8]) {
 }
 
 /// A row of pseudo-random numbers; the same for the same seed.
-struct Numbers(u64);
+pub(crate) struct Numbers(pub(crate) u64);
 
 impl Numbers {
-    fn next(&mut self) -> u64 {
+    pub(crate) fn next(&mut self) -> u64 {
         // SplitMix64.
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let z = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
@@ -110,10 +111,12 @@ impl FaultyDisk {
         self.0.lock().unwrap()
     }
 
-    /// From now on: the fault at the call of this number, counted from now.
-    pub fn plan(&self, call: u64, fault: Fault) {
+    /// From now on: these faults at the calls of these numbers, counted from now.
+    pub fn plan(&self, faults: &[(u64, Fault)]) {
         let mut world = self.world();
-        world.plan = Some((world.calls + call, fault));
+        let calls = world.calls;
+        world.plan = faults.iter().map(|(call, fault)| (calls + call, *fault)).collect();
+        world.plan.sort();
     }
 
     /// Puts a file of zeros there, as a device is.
@@ -125,14 +128,19 @@ impl FaultyDisk {
         world.names_on_medium.insert(name.to_owned(), file);
     }
 
-    /// True if the planned call came.
+    /// True if all that was planned has gone wrong.
     pub fn plan_is_due(&self) -> bool {
-        self.world().plan.is_none()
+        self.world().plan.is_empty()
     }
 
     /// True if the process was killed or the power went.
     pub fn is_dead(&self) -> bool {
         self.world().dead
+    }
+
+    /// True if the power went.
+    pub fn lost_power(&self) -> bool {
+        self.world().power_cut
     }
 
     /// How many calls were made.
@@ -188,9 +196,9 @@ impl FaultyDisk {
             return Err(io::Error::other("the process is gone"));
         }
         world.calls += 1;
-        let due = world.plan.filter(|(call, _)| *call == world.calls).map(|(_, fault)| fault);
+        let due = world.plan.first().filter(|(call, _)| *call == world.calls).map(|(_, fault)| *fault);
         if due.is_some() {
-            world.plan = None;
+            world.plan.remove(0);
         }
         if matches!(due, Some(Fault::Kill | Fault::PowerCut)) {
             world.dead = true;

@@ -5,4 +5,4 @@ mod disk;
 mod workload;
 
 pub use disk::{Fault, FaultyDisk};
-pub use workload::{Ground, Outcome, campaign, campaign_of};
+pub use workload::{Ground, Outcome, campaign, campaign_of, combinations};

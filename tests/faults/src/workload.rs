@@ -1,6 +1,6 @@
 //! What is done on the disk, and what must be true afterwards.
 
-use crate::disk::{Fault, FaultyDisk};
+use crate::disk::{Fault, FaultyDisk, Numbers};
 use sealwright_state::backend::{Backend, Device, Durability, Folder};
 use sealwright_state::disk::{Disk, How};
 use sealwright_state::{
@@ -227,21 +227,23 @@ fn judge(ground: Ground, disk: &FaultyDisk, known: &Known) -> Result<(), String>
     if again[0] == 255 { Ok(()) } else { Err("what was committed afterwards is not there".to_owned()) }
 }
 
-/// One run with one fault.
-fn one(ground: Ground, call: u64, fault: Fault, losses: &mut Vec<String>) -> Option<u64> {
+/// One run with these faults.
+fn one(ground: Ground, faults: &[(u64, Fault)], losses: &mut Vec<String>) -> Option<u64> {
     let disk = FaultyDisk::default();
     disk.make(DEVICE, 1 << 20);
     let mut known = Known { key: 1, ..Known::default() };
-    disk.plan(call, fault);
+    disk.plan(faults);
     let mut next = 0;
-    let mut lose = |what: String| losses.push(format!("{ground:?}, {fault:?} at call {call}: {what}"));
-    // The first state; where the disk fails it is tried once more.
+    let mut lose = |what: String| losses.push(format!("{ground:?}, {faults:?}: {what}"));
+    // The first state; where the disk fails it is tried again.
     let mut opened = store(ground, &disk, 1);
-    if opened.is_err() && !disk.is_dead() {
-        opened = store(ground, &disk, 1);
+    for _ in faults {
+        if opened.is_err() && !disk.is_dead() {
+            opened = store(ground, &disk, 1);
+        }
     }
-    let Ok(mut open) = opened else { return judged(ground, &disk, fault, &known, &mut lose) };
-    for _ in 0..2 {
+    let Ok(mut open) = opened else { return judged(ground, &disk, &known, &mut lose) };
+    for _ in 0..=faults.len() {
         next += 1;
         known.asked.push(next);
         let made = open.lock().and_then(|()| open.create(&content(next), "new"));
@@ -252,7 +254,7 @@ fn one(ground: Ground, call: u64, fault: Fault, losses: &mut Vec<String>) -> Opt
                 break;
             }
             // What failed was made all the same.
-            Err(StateError::Exists { .. }) => break,
+            Err(StateError::Exists { .. }) if open.load().is_ok() => break,
             Err(_) => {}
         }
     }
@@ -265,7 +267,7 @@ fn one(ground: Ground, call: u64, fault: Fault, losses: &mut Vec<String>) -> Opt
             Step::Reopen => {
                 drop(open);
                 let mut again = reopened(ground, &disk, &known);
-                if again.is_err() && !disk.is_dead() {
+                while again.is_err() && !disk.is_dead() && failed < faults.len() {
                     failed += 1;
                     again = reopened(ground, &disk, &known);
                 }
@@ -280,14 +282,14 @@ fn one(ground: Ground, call: u64, fault: Fault, losses: &mut Vec<String>) -> Opt
                         if !disk.is_dead() {
                             lose(format!("it does not open although the disk works: {error}"));
                         }
-                        return judged(ground, &disk, fault, &known, &mut lose);
+                        return judged(ground, &disk, &known, &mut lose);
                     }
                 }
             }
             Step::Release => {
                 open.unlock();
                 let mut locked = open.lock();
-                if locked.is_err() && !disk.is_dead() {
+                while locked.is_err() && !disk.is_dead() && failed < faults.len() {
                     failed += 1;
                     locked = open.lock().and_then(|()| open.load());
                 }
@@ -299,20 +301,20 @@ fn one(ground: Ground, call: u64, fault: Fault, losses: &mut Vec<String>) -> Opt
             && !disk.is_dead()
         {
             failed += 1;
-            if failed > 1 {
+            if failed > faults.len() {
                 lose(format!("{step:?} fails although the disk works again: {error}"));
             }
         }
     }
     drop(open);
-    if disk.plan_is_due() { judged(ground, &disk, fault, &known, &mut lose) } else { None }
+    if disk.plan_is_due() { judged(ground, &disk, &known, &mut lose) } else { None }
 }
 
 /// Looks at what the fault left, in all the ways that may be found; returns how many they are.
-fn judged(ground: Ground, disk: &FaultyDisk, fault: Fault, known: &Known, lose: &mut dyn FnMut(String)) -> Option<u64> {
+fn judged(ground: Ground, disk: &FaultyDisk, known: &Known, lose: &mut dyn FnMut(String)) -> Option<u64> {
     // What is on the disk after the fault, and what a power cut now would leave.
     let mut cases = 0;
-    let cut = fault == Fault::PowerCut || !disk.is_dead();
+    let cut = disk.lost_power() || !disk.is_dead();
     for seed in 0..if cut { RESTARTS } else { 1 } {
         cases += 1;
         if let Err(what) = judge(ground, &disk.restarted(seed, cut), known) {
@@ -351,9 +353,30 @@ pub fn campaign(ground: Ground, stride: u64) -> Outcome {
 /// Runs the workload with this fault at each call (every `stride`th of them).
 pub fn campaign_of(ground: Ground, fault: Fault, stride: u64, outcome: &mut Outcome) {
     let mut call = 1;
-    while let Some(cases) = one(ground, call, fault, &mut outcome.losses) {
+    while let Some(cases) = one(ground, &[(call, fault)], &mut outcome.losses) {
         *outcome.faults.entry(fault).or_default() += 1;
         outcome.restarts += cases;
         call += stride;
+    }
+}
+
+/// Runs the workload so many times with two to four faults at random calls.
+pub fn combinations(ground: Ground, runs: u64, seed: u64, outcome: &mut Outcome) {
+    let mut numbers = Numbers(seed);
+    for _ in 0..runs {
+        let mut faults = Vec::new();
+        for _ in 0..2 + numbers.next() % 3 {
+            let fault = Fault::ALL[numbers.next() as usize % Fault::ALL.len()];
+            faults.push((1 + numbers.next() % 220, fault));
+        }
+        faults.sort();
+        faults.dedup_by_key(|(call, _)| *call);
+        // What comes after the end of the process does not come.
+        let end = faults.iter().position(|(_, fault)| matches!(fault, Fault::Kill | Fault::PowerCut));
+        faults.truncate(end.map_or(faults.len(), |end| end + 1));
+        if let Some(cases) = one(ground, &faults, &mut outcome.losses) {
+            outcome.restarts += cases;
+            faults.iter().for_each(|(_, fault)| *outcome.faults.entry(*fault).or_default() += 1);
+        }
     }
 }

@@ -1,12 +1,12 @@
-//! A part of the campaign on every test run: each thirteenth call. The whole is `cargo run -p sealwright-faults`.
+//! A part of the campaign on every test run: each thirty-first call. The whole is `cargo run -p sealwright-faults`.
 
-use sealwright_faults::{Ground, campaign};
+use sealwright_faults::{Ground, Outcome, campaign, combinations};
 
 #[test]
 fn no_single_fault_loses_a_state() {
     for ground in Ground::ALL {
-        let outcome = campaign(ground, 13);
-        assert!(outcome.faults.values().all(|count| *count > 10), "{:?}", outcome.faults);
+        let outcome = campaign(ground, 31);
+        assert!(outcome.faults.values().all(|count| *count > 4), "{:?}", outcome.faults);
         assert!(outcome.losses.is_empty(), "{:#?}", outcome.losses);
     }
 }
@@ -15,4 +15,13 @@ fn no_single_fault_loses_a_state() {
 fn the_campaign_finds_a_store_that_does_not_sync() {
     let outcome = campaign(Ground::Unsynced, 40);
     assert!(outcome.losses.iter().any(|loss| loss.contains("PowerCut")), "{:?}", outcome.faults);
+}
+
+#[test]
+fn several_faults_lose_no_state() {
+    for ground in Ground::ALL {
+        let mut outcome = Outcome::default();
+        combinations(ground, 15, 7, &mut outcome);
+        assert!(outcome.losses.is_empty(), "{:#?}", outcome.losses);
+    }
 }

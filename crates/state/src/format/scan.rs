@@ -49,6 +49,9 @@ pub(crate) fn scan(place: &str, kind: Kind, bytes: &[u8]) -> Result<Journal, Sta
             torn = true;
             break;
         };
+        if framed > rest.len() {
+            return Err(torn_off(format!("the last block of the record at byte {at} is not complete")));
+        }
         let generation = read.generation;
         if let Some(before) = entries.last().map(|e| &e.generation) {
             // What was kept from earlier than the rest is the first record, and may stand apart.

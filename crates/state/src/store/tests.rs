@@ -340,3 +340,47 @@ fn files_that_are_removed_while_it_runs_come_back() {
     store.verify().unwrap();
     assert_eq!(&**store.state().unwrap(), [3; 100]);
 }
+
+#[test]
+fn no_mutation_opens_as_something_else() {
+    let cell: Arc<Mutex<MemoryCell>> = Arc::default();
+    let mut store = made(Store::new(Box::new(Memory::on(cell.clone())), key(5), settings()), 6);
+    store.store_volatile(&[99; 9]).unwrap();
+    drop(store);
+    let good = cell.lock().unwrap().journal.clone().unwrap();
+    // A row of numbers that is the same each time (xorshift).
+    let mut seed = 0x1234_5678_9abc_def1_u64;
+    let mut number = |below: usize| {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        usize::try_from(seed % u64::try_from(below).unwrap()).unwrap()
+    };
+    let mut opened = 0;
+    for _ in 0..3000 {
+        let mut bad = good.clone();
+        for _ in 0..=number(3) {
+            let (at, to) = (number(bad.len()), number(bad.len()));
+            let length = [1, 8, 512, 4096][number(4)].min(bad.len() - at).min(bad.len() - to);
+            match number(6) {
+                0 => bad[at] ^= 1 << number(8),
+                1 => bad[at..at + length].fill(0),
+                2 => bad[at..at + length].fill(0xff),
+                3 => bad.copy_within(at..at + length, to),
+                4 if bad.len() == good.len() => {
+                    bad.copy_within(at / 4096 * 4096..(at / 4096 + 1) * 4096, to / 4096 * 4096);
+                }
+                _ => bad.truncate(at.max(1)),
+            }
+        }
+        cell.lock().unwrap().journal = Some(bad);
+        let mut store = Store::new(Box::new(Memory::on(cell.clone())), key(5), settings());
+        if store.load().is_ok() {
+            opened += 1;
+            let state = store.state().unwrap();
+            assert!(state.len() == 100 && (1..=6).contains(&state[0]) && state.iter().all(|b| *b == state[0]));
+            assert!(store.volatile().unwrap().is_none_or(|v| **v == [99; 9]));
+        }
+    }
+    assert!(opened > 30 && opened < 2000, "{opened}");
+}
