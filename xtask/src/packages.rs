@@ -43,6 +43,20 @@ pub(crate) const CLIENTS: &[Need] = &[
 /// For the differential test and the benchmark: the TPM to compare with.
 pub(crate) const SWTPM: &[Need] = &[need("swtpm", "swtpm")];
 
+/// Key managers that run on one machine, and what sets them up.
+pub(crate) const KEYS: &[Need] = &[
+    need("barbican-manage", "barbican-api"),
+    need("keystone-manage", "keystone"),
+    need("softhsm2-util", "softhsm2"),
+    need("pkcs11-tool", "opensc"),
+    need("libvirtd", "libvirt-daemon"),
+    need("/etc/libvirt/libvirtd.conf", "libvirt-daemon-system"),
+    need("virsh", "libvirt-clients"),
+    need("setpriv", "util-linux"),
+    need("/usr/lib/python3/dist-packages/kmip/__init__.py", "python3-pykmip"),
+    need("python3", "python3"),
+];
+
 /// For looking into machine code.
 pub(crate) const BINUTILS: &[Need] = &[need("objdump", "binutils"), need("addr2line", "binutils")];
 

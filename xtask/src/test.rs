@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use crate::packages::{self, CLIENTS, GUEST, SWTPM};
+use crate::packages::{self, CLIENTS, GUEST, KEYS, SWTPM};
 use crate::run::{cargo, command, must, show, target};
 use crate::{Failure, check, demo, faults, fuzz, no_panic};
 
@@ -52,6 +52,13 @@ const STAGES: &[Stage] = &[
         quick: false,
         by_default: true,
         run: clients,
+    },
+    Stage {
+        name: "keys",
+        about: "key managers: Barbican, Keystone, SoftHSM, PyKMIP, libvirtd, swtpm and vtpmd as the host's TPM",
+        quick: false,
+        by_default: false,
+        run: keys,
     },
     Stage {
         name: "guest",
@@ -164,6 +171,11 @@ fn differential() -> Result<(), Failure> {
 fn clients() -> Result<(), Failure> {
     packages::ensure(&[CLIENTS])?;
     must(with_vtpmd(command("python3", &["tests/clients/run.py"]))?)
+}
+
+fn keys() -> Result<(), Failure> {
+    packages::ensure(&[KEYS, SWTPM])?;
+    must(with_vtpmd(command("python3", &["tests/keys/run.py"]))?)
 }
 
 fn guest() -> Result<(), Failure> {

@@ -22,6 +22,10 @@ pub(crate) struct Kept {
 
 /// What names a wrapped key's secret.
 pub(crate) struct Claim<'a> {
+    #[cfg_attr(
+        not(any(feature = "kmip", feature = "pkcs11", feature = "vault")),
+        expect(dead_code, reason = "managers that take associated data are left out of this build")
+    )]
     pub(crate) context: &'a KeyContext,
     pub(crate) key: &'a KeyId,
     pub(crate) token: &'a [u8],

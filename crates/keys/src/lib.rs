@@ -31,8 +31,10 @@ mod given;
 #[cfg(feature = "http")]
 mod http;
 mod keeper;
+mod life;
 mod local;
 mod manager;
+mod process;
 #[cfg(all(test, feature = "default"))]
 mod real;
 mod secret;
@@ -43,5 +45,7 @@ mod tls;
 
 pub use address::{Address, AddressFault};
 pub use failure::Failure;
+pub use life::{Failed, KeyOf, Phase, ShredFault, Shredding, rewrap};
 pub use manager::{Scheme, open, schemes};
+pub use process::{Protection, protect};
 pub use secret::{MAX_SECRET, Secret};

@@ -66,3 +66,40 @@ pub fn open(address: &str) -> Result<Box<dyn KeyManager>, AddressFault> {
     address.finish()?;
     Ok(manager)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Address, open, schemes};
+
+    #[test]
+    fn the_guide_knows_all_schemes_and_its_addresses_are_well_formed() {
+        let guide = include_str!("../../../../docs/guide/key-managers.md");
+        let mut shown = 0;
+        for scheme in schemes() {
+            assert!(guide.contains(&format!("`{}`", scheme.name)), "{} is not in the guide", scheme.name);
+            let indented = format!("    {}:", scheme.name);
+            for line in guide.lines().filter(|line| line.starts_with(&indented) && !line.contains('\u{2026}')) {
+                let text = line.split_whitespace().next().unwrap();
+                assert_eq!(Address::parse(text).unwrap().scheme, scheme.name);
+                shown += 1;
+            }
+            if !scheme.example.is_empty() {
+                assert_eq!(Address::parse(scheme.example).unwrap().scheme, scheme.name);
+            }
+        }
+        assert!(shown >= 12, "{shown}");
+    }
+
+    #[test]
+    fn an_unknown_scheme_is_told_what_there_is() {
+        let error = open("valt:https://h/transit/k").err().unwrap().to_string();
+        assert!(error.contains("vault") && error.contains("kmip") && error.contains("pwdfd"), "{error}");
+    }
+
+    #[test]
+    #[cfg(not(feature = "vault"))]
+    fn a_manager_that_was_left_out_is_still_known() {
+        let error = open("vault:https://h/transit/k").err().unwrap().to_string();
+        assert!(error.contains("left out when this program was built"), "{error}");
+    }
+}

@@ -86,6 +86,7 @@ pub(super) fn refusal(code: Code, rc: u32) -> Failure {
         }
         // Whatever is wrong with a parameter of Load comes from the stored blob.
         _ if code == Code::Load && rc & 0x80 != 0 => Failure::damaged(format!("the TPM cannot load the sealed secret ({rc:#x})")),
+        0x085 if code == Code::CreatePrimary => Failure::disabled("the TPM's owner hierarchy is switched off until its next start"),
         0x101 => Failure::unavailable("the TPM is in failure mode"),
         _ => Failure::unavailable(format!("the TPM refused {code:?} with the response code {rc:#x}")),
     }

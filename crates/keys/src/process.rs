@@ -1,0 +1,27 @@
+//! Keeping this process's memory to itself.
+
+use rustix::mm::{MlockAllFlags, mlockall};
+use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit};
+
+/// What could be done. What could not is worth a line in the log, not more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Protection {
+    /// No core dumps, and no other process of this user may look into this one.
+    pub no_dumps: bool,
+    /// Memory is not written to swap.
+    pub no_swap: bool,
+}
+
+/// Switches core dumps off and locks memory. To be called at the start of a program that handles keys, before it reads any.
+///
+/// Locking needs an unlimited `RLIMIT_MEMLOCK` (systemd: `LimitMEMLOCK=infinity`): with a limit, later allocations would
+/// fail where nobody expects it. Pages are locked as they come into use, so that nothing is made bigger.
+pub fn protect() -> Protection {
+    let undumpable = set_dumpable_behavior(DumpableBehavior::NotDumpable).is_ok();
+    let limit = Rlimit { current: Some(0), maximum: Some(0) };
+    let no_cores = setrlimit(Resource::Core, limit).is_ok();
+    let unlimited = getrlimit(Resource::Memlock).current.is_none();
+    let flags = MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT;
+    let no_swap = unlimited && mlockall(flags).is_ok();
+    Protection { no_dumps: undumpable && no_cores, no_swap }
+}
