@@ -73,7 +73,9 @@ pub(super) fn show(_: &Request, store: &mut Store) -> Result<Answer, Failure> {
     match store.load() {
         Ok(()) => {
             if let Some(wrapped) = store.wrapped_key() {
-                line("key manager", format!("{}, key {}", wrapped.manager, wrapped.key_id));
+                let key = Some(wrapped.key_id.as_str()).filter(|key| !key.is_empty());
+                let key = key.map(|key| format!(", key {key}")).unwrap_or_default();
+                line("key manager", format!("{}{key}", wrapped.manager));
                 json.insert("key".into(), json!({ "manager": wrapped.manager, "id": wrapped.key_id.as_str() }));
             }
             if let Some(sequence) = store.head().map(|g| g.sequence) {
