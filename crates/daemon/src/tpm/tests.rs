@@ -142,3 +142,32 @@ fn the_buffer_size_keeps_its_bounds() {
     one.init(false).unwrap();
     assert_eq!(one.buffer_size(4096).0, BUFFER_SIZE.1, "not while on");
 }
+
+#[test]
+fn a_failed_migration_over_shared_storage_goes_back_unless_the_destination_went_on() {
+    for went_on in [false, true] {
+        let shared = Cell::default();
+        let mut from = tpm(&shared, None, None);
+        from.init(false).unwrap();
+        run(&mut from, 1);
+        let (permanent, _) = from.state_blob(1, true).unwrap();
+        let (volatile, _) = from.state_blob(2, true).unwrap();
+        let manners = Manners { incoming: true, ..Manners::default() };
+        let mut to = tpm_with(&shared, None, None, manners);
+        assert_eq!(from.state_blob(3, true).unwrap_err().code, result::RETRY);
+        to.set_state_blob(1, &permanent).unwrap();
+        to.set_state_blob(2, &volatile).unwrap();
+        to.init(true).unwrap();
+        if went_on {
+            assert_eq!(run(&mut to, 1), 2);
+        }
+        drop(to);
+        let back = from.relock();
+        if went_on {
+            assert!(back.unwrap_err().why.contains("was changed by another program"));
+        } else {
+            back.unwrap();
+            assert_eq!(run(&mut from, 1), 2);
+        }
+    }
+}
