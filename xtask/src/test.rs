@@ -40,6 +40,13 @@ const STAGES: &[Stage] = &[
         run: differential,
     },
     Stage {
+        name: "compat",
+        about: "states that swtpm makes, taken over and given back, and the TPMs compared",
+        quick: false,
+        by_default: true,
+        run: compat,
+    },
+    Stage {
         name: "crash",
         about: "vtpmd killed at random instants: nothing answered is lost",
         quick: false,
@@ -166,6 +173,12 @@ fn differential() -> Result<(), Failure> {
         must(compare)?;
     }
     Ok(())
+}
+
+fn compat() -> Result<(), Failure> {
+    packages::ensure(&[SWTPM])?;
+    let tests = ["test", "--release", "--quiet", "--package", "sealwright-compat", "--", "--test-threads=2"];
+    must(with_vtpmd(cargo(&tests))?)
 }
 
 fn clients() -> Result<(), Failure> {

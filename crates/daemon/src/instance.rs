@@ -4,7 +4,7 @@ use crate::failure::{Failure, failure};
 use sealwright_core::{Engine, Platform, PlatformFault, StateFault};
 use sealwright_crypto::Crypto;
 use sealwright_tpm2::Tpm2;
-use sealwright_tpm2::libtpms::ImportFault;
+use sealwright_tpm2::libtpms::{ExportFault, ImportFault};
 use std::time::{SystemTime, UNIX_EPOCH};
 use zeroize::Zeroizing;
 
@@ -21,6 +21,13 @@ pub(crate) trait Maker: Send {
         permanent: &[u8],
         volatile: Option<&[u8]>,
     ) -> Result<Imported, ImportFault>;
+    /// The states of a TPM in libtpms's format, of those in the engine's own.
+    fn export(
+        &self,
+        platform: &mut dyn Platform,
+        permanent: &[u8],
+        volatile: Option<&[u8]>,
+    ) -> Result<Exported, NoExport>;
 }
 
 /// Milliseconds since 1970.
@@ -33,6 +40,33 @@ pub(crate) fn wall_clock() -> Option<u64> {
 pub(crate) struct Imported {
     pub(crate) permanent: Zeroizing<Vec<u8>>,
     pub(crate) volatile: Option<Zeroizing<Vec<u8>>>,
+}
+
+/// The engine's states in libtpms's format.
+pub(crate) struct Exported {
+    pub(crate) permanent: Zeroizing<Vec<u8>>,
+    pub(crate) volatile: Option<Zeroizing<Vec<u8>>>,
+}
+
+/// Why a state could not be given away in libtpms's format.
+#[derive(Debug)]
+pub(crate) enum NoExport {
+    /// It is none of the engine's.
+    State(StateFault),
+    /// The format cannot say it.
+    Format(ExportFault),
+    /// The clock of the host is before 1970.
+    Clock,
+}
+
+impl core::fmt::Display for NoExport {
+    fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+        match self {
+            Self::State(fault) => write!(f, "{fault}"),
+            Self::Format(fault) => write!(f, "{fault}"),
+            Self::Clock => f.write_str("the clock of this host is before 1970"),
+        }
+    }
 }
 
 /// The buffer sizes told on the control channel before an engine runs: (current, minimum, maximum).
@@ -63,6 +97,22 @@ impl Maker for Tpm2Maker {
         // The volatile state first: it is bound to the permanent one by everything but Clock.
         let volatile = volatile.map(|_| Zeroizing::new(tpm.save_volatile(platform)));
         Ok(Imported { permanent: Zeroizing::new(tpm.save_permanent()), volatile })
+    }
+
+    fn export(
+        &self,
+        platform: &mut dyn Platform,
+        permanent: &[u8],
+        volatile: Option<&[u8]>,
+    ) -> Result<Exported, NoExport> {
+        let mut tpm = Tpm2::restore(self.0, permanent).map_err(NoExport::State)?;
+        let mut running = None;
+        if let Some(bytes) = volatile {
+            tpm.resume(platform, bytes).map_err(NoExport::State)?;
+            let now = wall_clock().ok_or(NoExport::Clock)?;
+            running = Some(tpm.to_libtpms_volatile(platform, now).map_err(NoExport::Format)?);
+        }
+        Ok(Exported { permanent: tpm.to_libtpms_permanent().map_err(NoExport::Format)?, volatile: running })
     }
 }
 

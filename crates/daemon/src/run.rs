@@ -133,6 +133,7 @@ fn make_tpm(options: &Options, cancel: Arc<AtomicBool>) -> Result<Tpm, Failure> 
         disable_auto_shutdown: options.disable_auto_shutdown,
         incoming: options.incoming,
         create: options.store.create,
+        swtpm_blobs: options.swtpm_blobs,
     };
     Ok(Tpm::new(maker, store, key, migration_key, manners, cancel).with_swtpm(swtpm))
 }

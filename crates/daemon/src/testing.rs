@@ -1,6 +1,6 @@
 //! What the tests of this crate share: folders, and a small engine whose state is a counter.
 
-use crate::instance::{BUFFER_SIZE, Imported, Maker};
+use crate::instance::{BUFFER_SIZE, Exported, Imported, Maker, NoExport};
 use core::sync::atomic::{AtomicU32, Ordering};
 use sealwright_core::{Engine, Platform, PlatformFault, StateFault};
 use sealwright_state::backend::Memory;
@@ -52,6 +52,9 @@ impl Maker for CounterMaker {
     }
     fn import(&self, _: &mut dyn Platform, permanent: &[u8], _: Option<&[u8]>) -> Result<Imported, ImportFault> {
         Ok(Imported { permanent: permanent.to_vec().into(), volatile: None })
+    }
+    fn export(&self, _: &mut dyn Platform, permanent: &[u8], _: Option<&[u8]>) -> Result<Exported, NoExport> {
+        Ok(Exported { permanent: permanent.to_vec().into(), volatile: None })
     }
 }
 

@@ -156,6 +156,8 @@ pub(crate) struct Manners {
     pub(crate) incoming: bool,
     /// A new TPM may take the place of a lost one.
     pub(crate) create: bool,
+    /// State blobs leave in swtpm's format.
+    pub(crate) swtpm_blobs: bool,
 }
 
 /// A TPM, running or not.
@@ -434,6 +436,9 @@ impl Tpm {
         if kind == Kind::Volatile && self.host.store.is_locked() && self.host.store.has_volatile() {
             // As in swtpm: whoever fetches the volatile state takes it along.
             self.host.store.remove_volatile()?;
+        }
+        if self.manners.swtpm_blobs {
+            return self.foreign_blob(kind, decrypted);
         }
         let failed = |f: SealFault| Refused::new(result::FAIL, format!("cannot seal a state blob: {f}"));
         let (inner, sealed) = match &self.host.key {

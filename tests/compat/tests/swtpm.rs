@@ -59,6 +59,10 @@ fn swtpm(folder: &Path, encrypted: bool) -> Daemon {
 
 /// vtpmd on this folder, if it was built.
 fn vtpmd(folder: &Path, encrypted: bool) -> Option<Daemon> {
+    vtpmd_with(folder, encrypted, &[])
+}
+
+fn vtpmd_with(folder: &Path, encrypted: bool, more: &[&str]) -> Option<Daemon> {
     let built = ["../../target/release/vtpmd", "../../target/debug/vtpmd"];
     let named = std::env::var_os("VTPMD").map(PathBuf::from);
     let built = built.iter().map(|path| Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).find(|path| path.exists());
@@ -66,7 +70,8 @@ fn vtpmd(folder: &Path, encrypted: bool) -> Option<Daemon> {
         eprintln!("NOT CHECKED: vtpmd was not built (the variable VTPMD may name it)");
         return None;
     };
-    let arguments = key_options(folder, encrypted);
+    let mut arguments = key_options(folder, encrypted);
+    arguments.extend(more.iter().map(|word| (*word).to_owned()));
     let setting = Setting { folder: Some(folder.to_owned()), arguments, ..Setting::default() };
     Some(Daemon::start_with(&format!("{} socket --tpm2", program.display()), &setting).unwrap())
 }
@@ -205,41 +210,60 @@ fn get_blob(daemon: &mut Daemon, blob_type: u32) -> Vec<u8> {
     daemon.control_data(length as usize).unwrap()
 }
 
-fn migrate(encrypted: bool) {
+/// SET_STATEBLOB of both, and power on.
+fn receive(daemon: &mut Daemon, blobs: &[(u32, Vec<u8>)], encrypted: bool) {
+    for (blob_type, blob) in blobs {
+        let flags = if encrypted { 2 } else { 0 };
+        let request = Out::new().u32(0x0D).u32(flags).u32(*blob_type).u32(blob.len() as u32).raw(blob).0;
+        assert_eq!(daemon.control(&request, 4).unwrap(), [0; 4], "blob {blob_type}");
+    }
+    assert_eq!(daemon.power_on().unwrap(), 0);
+}
+
+/// A VM whose TPM runs under swtpm (or under vtpmd) goes to both, and both go on in the same way.
+fn migrate(from_vtpmd: bool, encrypted: bool) {
     if !have_swtpm() {
         return;
     }
-    let (folder, other, destination) = (new_folder().unwrap(), new_folder().unwrap(), new_folder().unwrap());
-    let Some(mut left) = vtpmd(&destination, encrypted) else { return };
-    let mut source = swtpm(&folder, encrypted);
+    let folders = [new_folder().unwrap(), new_folder().unwrap(), new_folder().unwrap()];
+    let [folder, other, destination] = &folders;
+    let Some(mut left) = vtpmd(destination, encrypted) else { return };
+    let mut source = match from_vtpmd {
+        true => vtpmd_with(folder, encrypted, &["--migration", "blobs=swtpm"]).unwrap(),
+        false => swtpm(folder, encrypted),
+    };
     assert_eq!(source.power_on().unwrap(), 0);
     let mut client = Client::new(&mut source);
     client.startup(false);
     let outside = fill(&mut client);
     let blobs = [1, 2].map(|blob_type| (blob_type, get_blob(&mut source, blob_type)));
     drop(source);
-    let mut right = swtpm(&other, encrypted);
-    for daemon in [&mut left, &mut right] {
-        for (blob_type, blob) in &blobs {
-            let flags = if encrypted { 2 } else { 0 };
-            let request = Out::new().u32(0x0D).u32(flags).u32(*blob_type).u32(blob.len() as u32).raw(blob).0;
-            assert_eq!(daemon.control(&request, 4).unwrap(), [0; 4], "blob {blob_type}");
-        }
-        assert_eq!(daemon.power_on().unwrap(), 0);
-    }
+    let mut right = swtpm(other, encrypted);
+    receive(&mut left, &blobs, encrypted);
+    receive(&mut right, &blobs, encrypted);
     let theirs = ask(&mut right, End::Running, &outside);
     compare("migration", &ask(&mut left, End::Running, &outside), &theirs);
-    for folder in [folder, other, destination] {
+    for folder in folders {
         let _ = std::fs::remove_dir_all(folder);
     }
 }
 
 #[test]
 fn a_running_vm_migrates_to_vtpmd() {
-    migrate(false);
+    migrate(false, false);
 }
 
 #[test]
 fn a_running_vm_migrates_to_vtpmd_encrypted() {
-    migrate(true);
+    migrate(false, true);
+}
+
+#[test]
+fn a_running_vm_migrates_from_vtpmd() {
+    migrate(true, false);
+}
+
+#[test]
+fn a_running_vm_migrates_from_vtpmd_encrypted() {
+    migrate(true, true);
 }

@@ -5,11 +5,9 @@ use crate::failure::{Failure, failure};
 use crate::instance;
 use crate::options::{KeyOption, StoreOptions, convert as options};
 use crate::seal::{LocalKey, SealKey};
-use sealwright_core::{Engine as _, Platform, PlatformFault};
-use sealwright_crypto_native::NATIVE;
+use sealwright_core::{Platform, PlatformFault};
 use sealwright_state::KeyManager;
 use sealwright_state::swtpm::SwtpmKey;
-use sealwright_tpm2::Tpm2;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -72,16 +70,10 @@ fn imported(states: &States) -> Result<States, Failure> {
 
 /// libtpms's states of ours.
 fn exported(states: &States) -> Result<States, Failure> {
-    let damaged = |fault| failure!("the state of vtpmd cannot be read: {fault}");
-    let refused = |fault| failure!("the state cannot be given to swtpm: {fault}");
-    let mut tpm = Tpm2::restore(&NATIVE, &states.permanent).map_err(damaged)?;
-    let mut volatile = None;
-    if let Some(bytes) = &states.volatile {
-        tpm.resume(&mut Still, bytes).map_err(damaged)?;
-        let now = instance::wall_clock().ok_or_else(|| failure!("the clock of this host is before 1970"))?;
-        volatile = Some(tpm.to_libtpms_volatile(&mut Still, now).map_err(refused)?);
-    }
-    Ok(States { permanent: tpm.to_libtpms_permanent().map_err(refused)?, volatile })
+    let volatile = states.volatile.as_ref().map(|bytes| bytes.as_slice());
+    let exported = instance::maker(None)?.export(&mut Still, &states.permanent, volatile);
+    let exported = exported.map_err(|fault| failure!("the state cannot be given to swtpm: {fault}"))?;
+    Ok(States { permanent: exported.permanent, volatile: exported.volatile })
 }
 
 fn swtpm_key(key: Option<&Arc<SealKey>>) -> Result<Option<SwtpmKey>, Failure> {

@@ -6,7 +6,7 @@ mod place;
 mod tests;
 
 use crate::seal::SealKey;
-use sealwright_state::swtpm::{Folder, Part, SwtpmError, SwtpmKey, open, unwrap_migration};
+use sealwright_state::swtpm::{Folder, Part, SwtpmError, SwtpmKey, open, unwrap_migration, wrap_migration};
 use std::path::Path;
 use std::sync::Arc;
 use zeroize::Zeroizing;
@@ -54,6 +54,15 @@ impl SwtpmFolder {
 /// True if these bytes begin as all envelopes of swtpm do: a version, the least version, and the size of the header.
 pub(crate) fn is_swtpm_blob(blob: &[u8]) -> bool {
     matches!(blob, [1 | 2, 1, 0, 10, ..])
+}
+
+/// A blob of a migration in swtpm's format.
+pub(crate) fn seal_blob(
+    blob: &[u8],
+    state: Option<&SealKey>,
+    migration: Option<&SealKey>,
+) -> Result<Zeroizing<Vec<u8>>, SwtpmError> {
+    wrap_migration(blob, swtpm_key(state)?.as_ref(), swtpm_key(migration)?.as_ref())
 }
 
 /// libtpms's blob in a blob of a migration.

@@ -51,8 +51,9 @@ Behaviour
   --flags not-need-init[,startup-clear|startup-state|startup-none][,disable-auto-shutdown]
                             start at once, send TPM2_Startup, send no TPM2_Shutdown at the end
   --locality reject-locality-4[,allow-set-locality]
-  --migration incoming[,release-lock-outgoing]
-                            the state comes by the control channel: take its lock late
+  --migration incoming[,release-lock-outgoing][,blobs=vtpmd|swtpm]
+                            the state comes by the control channel: take its lock late; blobs=swtpm: it leaves in
+                            swtpm's format, for a destination that runs swtpm
 
 Process
   -d, --daemon              go to the background once ready

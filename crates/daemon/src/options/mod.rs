@@ -194,6 +194,8 @@ pub(crate) struct Options {
     pub(crate) incoming: bool,
     /// Accepted: the lock is released after an outgoing migration either way.
     pub(crate) release_lock_outgoing: bool,
+    /// State blobs leave in swtpm's format.
+    pub(crate) swtpm_blobs: bool,
     /// Exit when the data connection is lost.
     pub(crate) terminate: bool,
     /// Run in the background.
@@ -501,6 +503,13 @@ impl Options {
                 let mut s = Suboptions::parse("migration", value)?;
                 self.incoming = s.switch("incoming").unwrap_or(false);
                 self.release_lock_outgoing = s.switch("release-lock-outgoing").unwrap_or(false);
+                self.swtpm_blobs = match s.text("blobs")?.as_deref() {
+                    None | Some("vtpmd") => false,
+                    Some("swtpm") => true,
+                    Some(other) => {
+                        return Err(failure!("--migration: blobs '{other}' are unknown; vtpmd and swtpm are known"));
+                    }
+                };
                 s.finish()?;
             }
             "print-capabilities" => self.print = Some(Print::Capabilities),

@@ -4,6 +4,7 @@ use super::{Refused, Tpm, Trial, result};
 use crate::convert::{self, SwtpmFolder};
 use crate::instance::Imported;
 use crate::log::say;
+use crate::seal::Kind;
 use sealwright_state::swtpm::SwtpmError;
 use sealwright_tpm2::libtpms::ImportFault;
 use zeroize::Zeroizing;
@@ -84,5 +85,22 @@ impl Tpm {
         self.received_volatile = imported.volatile;
         self.received_foreign = Some(permanent);
         Ok(())
+    }
+
+    /// GET_STATEBLOB in swtpm's format: the blob, and whether it is still sealed with the state key.
+    pub(super) fn foreign_blob(&mut self, kind: Kind, decrypted: bool) -> Result<(Vec<u8>, bool), Refused> {
+        let Some(engine) = &mut self.engine else {
+            return Err(Refused::new(result::BAD_ORDINAL, "the TPM is off"));
+        };
+        let failed = |why: String| Refused::new(result::FAIL, format!("no blob for swtpm: {why}"));
+        let volatile = (kind == Kind::Volatile).then(|| Zeroizing::new(engine.save_volatile(&mut self.host)));
+        let permanent = Zeroizing::new(engine.save_permanent());
+        let bytes = volatile.as_ref().map(|bytes| bytes.as_slice());
+        let exported = self.maker.export(&mut Trial(&mut self.host), &permanent, bytes);
+        let exported = exported.map_err(|fault| failed(fault.to_string()))?;
+        let blob = exported.volatile.unwrap_or(exported.permanent);
+        let key = self.host.key.as_deref().filter(|_| !decrypted);
+        let sealed = convert::seal_blob(&blob, key, self.migration_key.as_ref());
+        Ok((sealed.map_err(|fault| failed(fault.to_string()))?.to_vec(), key.is_some()))
     }
 }
