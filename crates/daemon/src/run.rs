@@ -213,6 +213,12 @@ fn serve(options: &Options, ready: Option<background::Ready>) -> Result<ExitCode
             "without a control channel nobody can start the TPM: give --ctrl, or --flags not-need-init"
         ));
     }
+    let filtered = options.seccomp.is_none_or(|action| action != SeccompAction::None);
+    if filtered && options.store.key_manager.as_deref().is_some_and(storage::leaves_the_process) {
+        return Err(failure!(
+            "--key-manager: this one runs a program or connects to a socket, which the seccomp filter forbids: give --seccomp action=none too, or have the parent process fetch the key and pass it by fd:N"
+        ));
+    }
     // Before the pid file invites others to send them.
     let signals = signals()?;
     // Sockets come first: VM managers wait for them to appear for a second at most.

@@ -1,7 +1,7 @@
 //! The store of the TPM, made from the command line.
 
 use crate::failure::{Failure, failure};
-use crate::options::{Options, StateOption};
+use crate::options::{Options, StateOption, StoreOptions};
 use crate::seal::{LocalKey, SealKey};
 use sealwright_state::anchor::FileAnchor;
 use sealwright_state::backend::{Backend, Device, Durability, Folder};
@@ -15,6 +15,31 @@ fn folder(path: &Path, what: &str, mode: Option<u32>) -> Result<Box<HostFolder>,
     opened.map(Box::new).map_err(|e| failure!("cannot open {what} {}: {e}", path.display()))
 }
 
+/// Who wraps the data key: the key manager of this address, or the key of the command line, or nobody.
+pub(crate) fn key_manager(
+    options: &StoreOptions,
+    key: Option<&Arc<SealKey>>,
+) -> Result<Option<Arc<dyn KeyManager>>, Failure> {
+    match (&options.key_manager, key) {
+        (Some(_), Some(_)) => {
+            Err(failure!("--key and --key-manager exclude each other: one of them wraps the data key"))
+        }
+        (Some(address), None) => {
+            let opened = sealwright_keys::open(address);
+            opened.map(|manager| Some(Arc::from(manager))).map_err(|fault| failure!("--key-manager: {fault}"))
+        }
+        (None, key) => Ok(key.map(|key| Arc::new(LocalKey(key.clone())) as Arc<dyn KeyManager>)),
+    }
+}
+
+/// True if the key manager of this address runs programs or connects to sockets, which the seccomp filter forbids.
+pub(crate) fn leaves_the_process(address: &str) -> bool {
+    use std::os::unix::fs::FileTypeExt;
+    let is_socket = |path: &str| std::fs::metadata(path).is_ok_and(|found| found.file_type().is_socket());
+    let place = |rest: &'_ str| rest.split('?').next().unwrap_or_default().to_owned();
+    address.starts_with("libvirt:") || address.strip_prefix("tpm:").is_some_and(|rest| is_socket(&place(rest)))
+}
+
 /// The store that `--tpmstate` and the options about it describe. Nothing is read or locked yet.
 pub(crate) fn store(options: &Options, state: &StateOption, key: Option<&Arc<SealKey>>) -> Result<Store, Failure> {
     let usual = if state.fsync { Durability::Data } else { Durability::None };
@@ -26,7 +51,7 @@ pub(crate) fn store(options: &Options, state: &StateOption, key: Option<&Arc<Sea
         let disk = folder(&state.dir, "the state folder", state.mode)?;
         Box::new(Folder::new(disk, Kind::Tpm, durability, state.lock))
     };
-    let keys = key.map(|key| Arc::new(LocalKey(key.clone())) as Arc<dyn KeyManager>);
+    let keys = key_manager(&options.store, key)?;
     let mut settings = Settings::new(Kind::Tpm);
     settings.vm = options.store.vm.clone();
     settings.accept_rollback = options.store.accept_rollback.clone();

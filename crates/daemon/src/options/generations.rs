@@ -10,6 +10,7 @@ const TABLE: &[Spec] = &[
     option("key", None, true),
     option("vm", None, true),
     option("anchor", None, true),
+    option("key-manager", None, true),
     option("accept-rollback", None, true),
     option("history", None, true),
     option("durability", None, true),

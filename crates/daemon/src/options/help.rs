@@ -34,6 +34,8 @@ Which TPM
   --key file=PATH|fd=N[,format=hex|binary][,mode=aes-128-cbc|aes-256-cbc][,remove]
   --key pwdfile=PATH|pwdfd=N[,kdf=pbkdf2|sha512][,remove]
                             encrypt the state with a key or a passphrase; mode= gives the length of the key
+  --key-manager ADDRESS     have the data key of the state wrapped by a key manager, instead of --key:
+                            file:PATH, fd:N, credential:NAME, libvirt:NAME, tpm:... (see the guide to key managers)
   --migration-key ...       encrypt state blobs that leave by the control channel; same values as --key
 
 Channels
@@ -86,7 +88,7 @@ Usage: vtpmd state COMMAND --tpmstate dir=FOLDER [--key ...] [--json]
   restore --generation N --reason TEXT
                             make an older state the newest one; no TPM may be running on it
 
-  --tpmstate, --key, --vm, --anchor, --accept-rollback, --history, --durability
+  --tpmstate, --key, --key-manager, --vm, --anchor, --accept-rollback, --history, --durability
                             as for vtpmd socket; show and history do without the key
   --json                    the answer as JSON
 

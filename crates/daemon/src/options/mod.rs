@@ -244,6 +244,7 @@ const TABLE: &[Spec] = &[
     option("durability", None, true),
     option("history", None, true),
     option("anchor", None, true),
+    option("key-manager", None, true),
     option("accept-rollback", None, true),
 ];
 

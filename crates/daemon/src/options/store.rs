@@ -18,6 +18,8 @@ pub(crate) struct StoreOptions {
     pub(crate) history: Option<usize>,
     /// `--anchor`: the file that remembers the newest generation.
     pub(crate) anchor: Option<PathBuf>,
+    /// `--key-manager`: who wraps the data key, as an address.
+    pub(crate) key_manager: Option<String>,
     /// `--accept-rollback`: why to go on with an older state.
     pub(crate) accept_rollback: Option<String>,
 }
@@ -40,6 +42,8 @@ impl StoreOptions {
                 let count = value.parse().ok().filter(|n| (1..=1000).contains(n));
                 self.history = Some(count.ok_or_else(|| failure!("--history needs a number from 1 to 1000"))?);
             }
+            "key-manager" if !value.is_empty() => self.key_manager = Some(value.to_owned()),
+            "key-manager" => return Err(failure!("--key-manager needs an address, such as file:/path/of/a.key")),
             "anchor" if !value.is_empty() => self.anchor = Some(PathBuf::from(value)),
             "anchor" => return Err(failure!("--anchor needs the path of a file")),
             "accept-rollback" if !value.trim().is_empty() => self.accept_rollback = Some(value.to_owned()),
