@@ -70,9 +70,9 @@ fn fell_apart(step: usize, left: &[Step], right: &[Step]) -> bool {
     let (lo, ro) = (original(left), original(right));
     // The size field changes with the length; it says nothing about the place.
     let rest = |bytes: &[u8]| bytes.get(6..).unwrap_or(&[]).to_vec();
-    let (lo, ro, l) = (rest(&lo), rest(&ro), rest(&l.command));
+    let (lo, ro, l, r) = (rest(&lo), rest(&ro), rest(&l.command), rest(&r.command));
     let last = lo.iter().zip(&ro).rposition(|(a, b)| a != b).unwrap_or(0);
-    lo.len() != ro.len() || first_change(&l, &lo) <= last
+    lo.len() != ro.len() || first_change(&l, &lo).min(first_change(&r, &ro)) <= last
 }
 
 /// All differences between two records of one scenario.

@@ -109,6 +109,8 @@ pub struct Tpm {
     pub steps: Vec<Step>,
     /// Handles whose public areas do not depend on this TPM's seeds or entropy.
     pub fixed: BTreeSet<u32>,
+    /// Policy sessions whose digest holds the name of a key that this TPM made, by a mutated copy.
+    pub tainted: BTreeSet<u32>,
     /// Mutated copies sent before each command.
     pub mutations: usize,
     /// The generator of mutations.
@@ -136,6 +138,7 @@ impl Tpm {
             random: Random(seed),
             steps: Vec::new(),
             fixed: BTreeSet::new(),
+            tainted: BTreeSet::new(),
             mutations: 0,
             mutator: Random(seed ^ 0x5EA1),
             forgetful: false,
@@ -239,9 +242,18 @@ impl Tpm {
         // What it compares is the time: a changed copy may hold on one side only.
         let by_time = bytes.get(6..10) == Some(&table::code("PolicyCounterTimer").to_be_bytes()[..]);
         for n in 0..if by_time { 0 } else { before } {
-            let mutated = crate::mutate::mutate(&bytes, &mut self.mutator);
+            let mut mutated = crate::mutate::mutate(&bytes, &mut self.mutator);
+            if mutated == bytes {
+                // Sent twice, a command with an HMAC would use up the nonce of the real one.
+                if let Some(tag) = mutated.first_mut() {
+                    *tag ^= 0xFF;
+                }
+            }
             self.mutations = 0;
-            let reply = self.recorded(&format!("{label} / mutation {n}"), mutated, None, &[]);
+            let reply = self.recorded(&format!("{label} / mutation {n}"), mutated.clone(), None, &[]);
+            if reply.rc == 0 {
+                self.taint(&mutated);
+            }
             if reply.rc == 0 && reply.handle != 0 {
                 self.quiet(&Out::new().u16(ST_NO_SESSIONS).u32(14).u32(0x165).u32(reply.handle).0);
             }
@@ -276,6 +288,12 @@ impl Tpm {
         } else if response.len() != 10 {
             faults.push(format!("an error response has {} bytes", response.len()));
         }
+        let session = In(bytes.get(10..).unwrap_or(&[])).u32().unwrap_or(0);
+        if rc == 0 && code == table::code("PolicyRestart") {
+            self.tainted.remove(&session);
+        } else if rc == 0 && code == table::code("StartAuthSession") {
+            self.tainted.remove(&reply.handle);
+        }
         let fixed = handles.first().is_some_and(|h| self.fixed.contains(h));
         let mut fields = Vec::new();
         if rc == 0 && pending.is_none() && answer_is_encrypted(&bytes, code) {
@@ -283,6 +301,9 @@ impl Tpm {
             fields.push(("encrypted".into(), format!("{} bytes", reply.parameters.len())));
         } else if rc == 0 {
             fields = describe::response(code, &reply, fixed, &mut faults);
+        }
+        if code == table::code("PolicyGetDigest") && self.tainted.contains(&session) {
+            fields.iter_mut().for_each(|(_, value)| *value = format!("<{} bytes>", value.len() / 2));
         }
         if self.forgetful {
             self.steps.clear();
@@ -293,6 +314,15 @@ impl Tpm {
             self.steps.push(Step { label: label.into(), code, command, parameters, response, rc, fields, faults });
         }
         self.agreed(label, code, &bytes, reply)
+    }
+
+    /// Remembers that a mutated copy may have put the name of a key of this TPM into a policy.
+    fn taint(&mut self, mutated: &[u8]) {
+        let mut input = In(mutated.get(6..).unwrap_or(&[]));
+        let (code, first, second) = (input.u32().unwrap_or(0), input.u32().unwrap_or(0), input.u32().unwrap_or(0));
+        if table::name(code).starts_with("Policy") && matches!(first >> 24, 0x80 | 0x81) {
+            self.tainted.insert(second);
+        }
     }
 
     /// The reply that the script goes on with: if the other side's TPM refused what this one did, it is undone here as

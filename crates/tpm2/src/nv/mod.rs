@@ -21,7 +21,8 @@ pub(crate) struct NvIndex {
 
 /// What an Index holds before it is written: NV begins with ones, and RAM, where orderly Indexes are, with zeros.
 pub(crate) const fn erased(attributes: NvAttributes) -> u8 {
-    if attributes.has(NvAttributes::ORDERLY) { 0 } else { 0xFF }
+    let ordinary = matches!(attributes.nv_type(), Some(NvType::Ordinary));
+    if attributes.has(NvAttributes::ORDERLY) || !ordinary { 0 } else { 0xFF }
 }
 
 impl NvIndex {

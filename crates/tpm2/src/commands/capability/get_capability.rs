@@ -86,10 +86,7 @@ impl Execute for GetCapability {
                 if first >> 24 != 0x40 {
                     return Err(Fault::VALUE.at_parameter(2));
                 }
-                wrap(
-                    take(policies(tpm).into_iter().flatten().filter(|p| p.handle >= first), count),
-                    CapabilityData::AuthPolicies,
-                )
+                wrap(take(policies(tpm).into_iter().filter(|p| p.handle >= first), count), CapabilityData::AuthPolicies)
             }
             // There is no authenticated countdown timer, but their handles may be asked for.
             Capability::Act => {
@@ -110,12 +107,13 @@ fn wrap<T, const N: usize>(
     (more, kind(list))
 }
 
-/// Policies of the hierarchies that have one, ascending by handle.
-fn policies(tpm: &Tpm<'_>) -> [Option<TaggedPolicy>; 4] {
+/// Policies of the hierarchies, ascending by handle: with the NULL algorithm if there is none.
+fn policies(tpm: &Tpm<'_>) -> [TaggedPolicy; 4] {
     let p = &tpm.state.permanent;
-    let of = |handle, alg: Option<HashAlg>, digest: Digest| {
-        let hash = alg?;
-        Some(TaggedPolicy { handle, hash: Alg::from(hash), digest: PolicyBytes(digest) })
+    let of = |handle, alg: Option<HashAlg>, digest: Digest| TaggedPolicy {
+        handle,
+        hash: alg.map_or(Alg::NULL, Alg::from),
+        digest: PolicyBytes(if alg.is_some() { digest } else { Digest::EMPTY }),
     };
     let platform = &tpm.state.clear.platform;
     [

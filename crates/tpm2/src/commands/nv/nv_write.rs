@@ -39,7 +39,8 @@ impl Execute for NvWrite {
             return Err(Fault::NV_RANGE);
         }
         let mut next = (*index).clone();
-        if !next.has(NvAttributes::WRITTEN) {
+        // The counts of a PIN Index stay what they were, wherever the first write begins.
+        if !next.has(NvAttributes::WRITTEN) && next.is(NvType::Ordinary) {
             next.data = alloc::vec![crate::nv::erased(next.public.attributes); size];
         }
         next.data.get_mut(offset..end).ok_or(Fault::NV_RANGE)?.copy_from_slice(&self.data);

@@ -12,14 +12,14 @@ use sealwright_derive::{Command, Response};
 #[doc(alias = "TPM2_IncrementalSelfTest")]
 pub struct IncrementalSelfTest {
     /// Algorithms to test.
-    pub to_test: List<Alg, 128>,
+    pub to_test: List<Alg, 64>,
 }
 
 /// Answer of [`IncrementalSelfTest`].
 #[derive(Response)]
 pub struct IncrementalSelfTestResponse {
     /// What is left: nothing.
-    pub to_do_list: List<Alg, 128>,
+    pub to_do_list: List<Alg, 64>,
 }
 
 impl Execute for IncrementalSelfTest {
