@@ -72,6 +72,7 @@ fn fell_apart(step: usize, left: &[Step], right: &[Step]) -> bool {
     let rest = |bytes: &[u8]| bytes.get(6..).unwrap_or(&[]).to_vec();
     let (lo, ro, l, r) = (rest(&lo), rest(&ro), rest(&l.command), rest(&r.command));
     let last = lo.iter().zip(&ro).rposition(|(a, b)| a != b).unwrap_or(0);
+    // A byte that becomes a certain value may have had it on one side already.
     lo.len() != ro.len() || first_change(&l, &lo).min(first_change(&r, &ro)) <= last
 }
 
