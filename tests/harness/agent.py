@@ -50,7 +50,13 @@ class Agent:
 
     def rest(self):
         """What is left to read after QEMU has ended: complete lines."""
-        while data := self.socket.recv(65536):
+        while True:
+            try:
+                data = self.socket.recv(65536)
+            except ConnectionResetError:  # QEMU had not read everything; what it wrote comes after this
+                continue
+            if not data:
+                break
             self.buffer += data
         lines, self.buffer = self.buffer.split(b"\n")[:-1], b""
         return [decode(line) for line in lines]

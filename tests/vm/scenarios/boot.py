@@ -19,15 +19,16 @@ def boot(model, firmware):
     return scenario
 
 
-def seal(model, firmware):
+def seal(model, firmware, reset=True):
     """A sealed secret survives reset, power-off and power cut; a changed PCR 7 does not release it."""
 
     def scenario(options, place):
         bench = Bench(options, place, model, firmware)
         bench.power_on()
         bench.script("seal-pcr.sh")
-        bench.reset()
-        bench.script("unseal-pcr.sh")
+        if reset:
+            bench.reset()
+            bench.script("unseal-pcr.sh")
         bench.power_off()
         bench.power_on()
         bench.script("unseal-pcr.sh")
@@ -45,4 +46,6 @@ SCENARIOS = {
     for model in ("tis", "crb")
 }
 SCENARIOS["seal-tis-seabios"] = seal("tis", "seabios")
-SCENARIOS["seal-crb-ovmf-secboot"] = seal("crb", "ovmf-secboot")
+SCENARIOS["seal-crb-ovmf"] = seal("crb", "ovmf")
+# On a busy host QEMU 7.2 emulates the firmware with SMM so slowly after a reset that it looks dead, with any TPM.
+SCENARIOS["seal-crb-ovmf-secboot"] = seal("crb", "ovmf-secboot", reset=False)
