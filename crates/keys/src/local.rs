@@ -210,3 +210,71 @@ impl<'a> Sealed<'a> {
         DataKey::from_slice(&opened).ok_or_else(|| Failure::damaged("it holds no data key"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::contract::tpm_of;
+
+    /// The layout is for ever. The file was made by another implementation (AES-GCM-SIV of Python's cryptography), from
+    /// the description in `docs/reference/wrapped-key.md` alone.
+    #[test]
+    fn opens_what_the_first_version_wrapped() {
+        let text = include_str!("../tests/wrapped-key-v1.hex");
+        let bytes = crate::secret::from_hex(text.trim().as_bytes()).unwrap();
+        let sealed = Sealed::read(&bytes).unwrap();
+        assert_eq!(sealed.token, b"token");
+        sealed.is_for("golden", &tpm_of("golden")).unwrap();
+        let key = sealed.open(&tpm_of("golden"), &Secret::new(vec![0x5A; 32])).unwrap();
+        assert_eq!(key.expose(), &[0xA5; 32]);
+    }
+
+    /// Random bytes, and random changes behind a right checksum, are refused without a panic.
+    #[test]
+    fn garbage_is_refused() {
+        let (context, secret) = (tpm_of("a"), Secret::new(vec![1; 32]));
+        let good = seal("x", &context, &secret, Stretch::Key, b"token", &DataKey::new([2; 32])).unwrap();
+        let mut noise = vec![0_u8; 4];
+        for round in 0..2000_usize {
+            crate::secret::random(&mut noise).unwrap();
+            let mut bytes = good.clone();
+            // The stretching's costs stay, or this test would take as long as they ask.
+            let at = [4, 6, 7]
+                .into_iter()
+                .chain(16..good.len() - 8)
+                .nth(usize::from(u16::from_le_bytes([noise[0], noise[1]])) % 180);
+            let at = at.unwrap_or(100);
+            bytes[at] ^= noise[2] | 1;
+            if round % 3 == 0 {
+                bytes.truncate(usize::from(noise[3]));
+            }
+            let content = bytes.len().saturating_sub(8);
+            let sum = checksum(&bytes[..content]);
+            bytes.truncate(content);
+            bytes.extend(sum);
+            let opened =
+                Sealed::read(&bytes).and_then(|s| s.is_for("x", &context).and_then(|()| s.open(&context, &secret)));
+            assert!(opened.is_err(), "byte {at}, round {round}");
+        }
+    }
+
+    #[test]
+    fn costs_that_would_hang_or_not_protect_are_refused() {
+        for (kind, a, b) in [
+            (1, 1, 0),
+            (2, 1, 1),
+            (2, u32::MAX, 1),
+            (2, 19_456, 1000),
+            (3, 1, 0),
+            (3, u32::MAX, 0),
+            (0, 0, 0),
+            (4, 0, 0),
+        ] {
+            assert_eq!(Stretch::decode(kind, a, b), None);
+        }
+        for good in [Stretch::Key, Stretch::ARGON2ID, Stretch::PBKDF2] {
+            let (kind, a, b) = good.encode();
+            assert_eq!(Stretch::decode(kind, a, b), Some(good));
+        }
+    }
+}
