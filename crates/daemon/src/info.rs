@@ -57,14 +57,23 @@ pub(crate) fn capabilities(tpm2: bool) -> String {
     format!(r#"{{ "type": "swtpm", "features": [ {} ], "profiles": {{ }}, "version": "{version}" }}"#, list.join(", "))
 }
 
-/// `--print-states`: names as swtpm has them, sizes of the contents.
-pub(crate) fn states(store: &mut Store) -> Result<String, StateError> {
-    let stored = store.peek()?.unwrap_or_default();
-    let state = stored.iter().rev().find(|g| g.content == Content::State);
-    let volatile = stored.iter().rev().find(|g| g.content != Content::State);
-    let volatile = volatile.filter(|g| g.content == Content::Volatile);
+/// `--print-states`: names as swtpm has them, sizes of the contents. Where nothing of ours is, what swtpm left there, as
+/// (permanent, volatile).
+pub(crate) fn states(
+    store: &mut Store,
+    swtpm: impl FnOnce() -> (Option<u64>, Option<u64>),
+) -> Result<String, StateError> {
+    let (state, volatile) = match store.peek()? {
+        Some(stored) => {
+            let state = stored.iter().rev().find(|g| g.content == Content::State);
+            let volatile = stored.iter().rev().find(|g| g.content != Content::State);
+            let volatile = volatile.filter(|g| g.content == Content::Volatile);
+            (state.map(|g| g.size), volatile.map(|g| g.size))
+        }
+        None => swtpm(),
+    };
     let found = [(state, "permall"), (volatile, "volatilestate")];
-    let list = found.map(|(g, name)| g.map(|g| format!(r#"{{"name": "{name}", "size": {}}}"#, g.size)));
+    let list = found.map(|(size, name)| size.map(|size| format!(r#"{{"name": "{name}", "size": {size}}}"#)));
     let list: Vec<String> = list.into_iter().flatten().collect();
     let inside = if list.is_empty() { " ".to_owned() } else { format!(" {} ", list.join(", ")) };
     Ok(format!(r#"{{ "type": "swtpm", "states": [{inside}] }}"#))
@@ -94,12 +103,14 @@ mod tests {
     #[test]
     fn states_are_listed() {
         let mut store = Store::new(Box::new(Memory::default()), None, Settings::new(Kind::Tpm));
-        assert_eq!(states(&mut store).unwrap(), r#"{ "type": "swtpm", "states": [ ] }"#);
+        assert_eq!(states(&mut store, || (None, None)).unwrap(), r#"{ "type": "swtpm", "states": [ ] }"#);
+        let text = r#"{ "type": "swtpm", "states": [ {"name": "permall", "size": 9} ] }"#;
+        assert_eq!(states(&mut store, || (Some(9), None)).unwrap(), text);
         store.lock().unwrap();
         store.create(&[0; 7], "").unwrap();
         let text = r#"{ "type": "swtpm", "states": [ {"name": "permall", "size": 7} ] }"#;
-        assert_eq!(states(&mut store).unwrap(), text);
+        assert_eq!(states(&mut store, || (None, None)).unwrap(), text);
         store.store_volatile(&[0; 3]).unwrap();
-        assert!(states(&mut store).unwrap().contains(r#", {"name": "volatilestate", "size": 3} ]"#));
+        assert!(states(&mut store, || (None, None)).unwrap().contains(r#", {"name": "volatilestate", "size": 3} ]"#));
     }
 }

@@ -32,8 +32,10 @@ fn print(options: &Options, what: Print) -> Result<ExitCode, Failure> {
         Print::Info(flags) => info::json(flags),
         Print::Profiles => info::profiles().to_owned(),
         Print::States => {
-            let mut store = storage::store(options, need_state(options)?, None)?;
-            info::states(&mut store).map_err(|e| failure!("{e}"))?
+            let state = need_state(options)?;
+            let mut store = storage::store(options, state, None)?;
+            let swtpm = SwtpmFolder::open(&state.dir, None).map_err(|fault| failure!("{fault}"))?;
+            info::states(&mut store, || swtpm.sizes()).map_err(|e| failure!("{e}"))?
         }
     };
     println!("{text}");

@@ -33,6 +33,12 @@ impl SwtpmFolder {
         Ok(Self { folder: Folder::open(path, None)?, key })
     }
 
+    /// Sizes of the files of the permanent and the volatile state.
+    pub(crate) fn sizes(&self) -> (Option<u64>, Option<u64>) {
+        let size = |part| std::fs::metadata(self.folder.path(part)).ok().map(|file| file.len());
+        (size(Part::Permanent), size(Part::Volatile))
+    }
+
     /// What swtpm left there; `None` if nothing.
     pub(crate) fn read(&self) -> Result<Option<Foreign>, SwtpmError> {
         let Some(permanent) = self.folder.read(Part::Permanent)? else {
