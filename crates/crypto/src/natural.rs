@@ -133,27 +133,33 @@ pub(crate) const fn negative_inverse(odd: u64) -> u64 {
     inverse.wrapping_neg()
 }
 
-/// `value / by` if odd `by` divides it, from the low end (a remainder never appears, so nothing depends on values).
-/// `None` if it does not.
+/// `value / by` if odd `by` divides it, from the low end (a remainder never appears, so nothing depends on values but
+/// the number of limbs of `by`). `None` if it does not.
 pub(crate) fn div_exact(value: &[u64], by: &[u64]) -> Option<Natural> {
     let inverse = negative_inverse(*by.first().filter(|low| **low & 1 == 1)?).wrapping_neg();
+    let used = by.iter().rposition(|limb| *limb != 0)?.saturating_add(1);
     let mut rest = Zeroizing::new(value.to_vec());
-    let mut quotient = Zeroizing::new(vec![0; value.len()]);
+    let mut quotient = Zeroizing::new(vec![0; value.len().saturating_add(1).saturating_sub(used)]);
+    // Exact means that nothing is ever taken from beyond the number, and nothing is left of it.
+    let mut wrong = 0;
     for (i, digit) in quotient.iter_mut().enumerate() {
-        let window = rest.get_mut(i..)?;
+        let (window, above) = rest.get_mut(i..)?.split_at_mut_checked(used)?;
         *digit = window.first()?.wrapping_mul(inverse);
         let mut carry = 0;
         let mut borrow = 0;
-        for (to, by) in window.iter_mut().zip(by.iter().chain(core::iter::repeat(&0))) {
+        for (to, by) in window.iter_mut().zip(by) {
             let product;
             (product, carry) = mul_add(*by, *digit, carry, 0);
             (*to, borrow) = sub_borrow(*to, product, borrow);
         }
+        for to in above {
+            (*to, borrow) = sub_borrow(*to, carry, borrow);
+            carry = 0;
+        }
+        wrong |= carry | borrow;
     }
-    // That was a division modulo 2^(64 limbs): it is the quotient only if the product is the whole number again.
-    let product = mul(&quotient, by);
-    let same = product.iter().zip(value.iter().chain(core::iter::repeat(&0))).fold(0, |acc, (a, b)| acc | (a ^ b));
-    (same == 0).then_some(quotient)
+    wrong = rest.iter().fold(wrong, |wrong, limb| wrong | limb);
+    (wrong == 0).then_some(quotient)
 }
 
 #[cfg(test)]
@@ -187,6 +193,17 @@ mod tests {
         add(&mut wrong, &[1]);
         assert!(div_exact(&wrong, &b).is_none());
         assert!(div_exact(&product, &[2]).is_none());
+        assert!(div_exact(&product, &[]).is_none());
+        // Leading zeros of either change nothing.
+        let long = [&b[..], &[0, 0]].concat();
+        assert_eq!(div_exact(&product, &long).expect("exact")[..4], a[..]);
+        assert_eq!(div_exact(&b, &[1, 0, 0]).expect("exact")[..], b[..]);
+        assert_eq!(div_exact(&[15], &[3]).expect("exact")[..], [5]);
+        assert!(div_exact(&[16], &[3]).is_none());
+        // 2^64 + 3 is no multiple of 2^65 + 1, nor is a number shorter than the divisor.
+        assert!(div_exact(&[3, 1], &[1, 2]).is_none());
+        assert!(div_exact(&[3], &[3, 1]).is_none());
+        assert!(div_exact(&[0], &[3, 1]).is_some());
         assert_eq!(sub(&mut wrong, &product), 0);
         assert_eq!(wrong[..], [1, 0, 0, 0, 0, 0, 0, 0]);
         assert!(less(&a, &b) && !less(&b, &a) && !less(&a, &a));

@@ -39,7 +39,7 @@ pub(crate) fn scan(place: &str, kind: Kind, bytes: &[u8]) -> Result<Journal, Sta
     let mut torn = false;
     loop {
         let rest = bytes.get(at..).unwrap_or_default();
-        if rest.iter().all(|b| *b == 0) {
+        if is_zero(rest) {
             break;
         }
         let Some((read, framed)) = record::decode(rest) else {
@@ -74,10 +74,16 @@ pub(crate) fn scan(place: &str, kind: Kind, bytes: &[u8]) -> Result<Journal, Sta
     Ok(Journal { header: found, entries, end: u64::try_from(at).unwrap_or(u64::MAX), torn })
 }
 
+/// True if there is nothing but zeros. The room behind a journal's end is long and is looked at in each start, so a
+/// sector is looked at as a whole.
+fn is_zero(bytes: &[u8]) -> bool {
+    bytes.chunks(SECTOR).all(|sector| sector.iter().fold(0, |bits, byte| bits | byte) == 0)
+}
+
 /// True if `rest`, which begins with no good frame, is what is left of a frame whose writing was cut off over zeros: the
 /// end is missing, or a whole sector of it is. What was once complete, and changed later, is not.
 fn is_cut_off(rest: &[u8]) -> bool {
-    let zero = |bytes: &[u8]| bytes.iter().all(|b| *b == 0);
+    let zero = is_zero;
     let first = rest.get(..SECTOR.min(rest.len())).unwrap_or_default();
     if zero(first) {
         return true;
