@@ -12,7 +12,7 @@ impl World<'_> {
             1..=2 => None,
             _ => self.some_of(&[ECC, RSA, KEYEDHASH], KEY_SIGN),
         };
-        let chosen = if self.chance(50) { null() } else { self.signing_scheme() };
+        let chosen = if self.chance(75) { null() } else { self.signing_scheme() };
         match key {
             Some(object) => (object.entity, chosen),
             None => (self.hierarchy(RH_NULL), chosen),

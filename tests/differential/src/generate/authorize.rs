@@ -37,7 +37,7 @@ impl World<'_> {
             return password(&auth);
         }
         if let Some(recipe) = entity.policy.clone()
-            && way < 60
+            && (way < 60 || matches!(name, "Duplicate" | "NV_ChangeAuth" | "NV_UndefineSpaceSpecial"))
         {
             let (kind, done) = (SE_POLICY, self.chance(90));
             if let Some(session) = self.new_session(kind, recipe.hash) {

@@ -14,6 +14,9 @@ impl World<'_> {
     /// One use of an object: mostly one that its type allows.
     pub(super) fn use_an_object(&mut self) {
         let Some(object) = self.some_object() else { return self.make_or_load() };
+        if object.entity.policy.as_ref().is_some_and(|p| p.is_for(0x14B)) && self.chance(40) {
+            return self.duplicate(&object);
+        }
         if self.chance(8) {
             let any = self.r.below(9);
             return self.use_as(any, &object);
@@ -55,7 +58,7 @@ impl World<'_> {
     fn scheme_for(&mut self, object: &Object) -> Out {
         let hash = self.of(&[SHA1, SHA256, SHA256, SHA384, SHA512]);
         match (object.kind, self.r.below(6)) {
-            (_, 0..=1) => null(),
+            (_, 0..=2) => null(),
             (ECC, _) => self.signing_scheme(),
             (RSA, n) => scheme(if n == 2 { RSAPSS } else { RSASSA }, hash),
             (_, n) => scheme(if n == 2 { ECDSA } else { HMAC }, hash),
@@ -64,7 +67,12 @@ impl World<'_> {
 
     fn sign(&mut self, object: &Object) {
         let chosen = self.scheme_for(object);
-        let hash = self.of(&[SHA256, SHA256, SHA256, SHA1, SHA384]);
+        let mut hash = self.of(&[SHA256, SHA256, SHA256, SHA1, SHA384]);
+        if let [_, _, high, low, ..] = chosen.0[..]
+            && self.chance(85)
+        {
+            hash = u16::from_be_bytes([high, low]);
+        }
         let data = self.r.bytes(40);
         let hierarchy = self.of(&[RH_OWNER, RH_NULL, RH_PLATFORM]);
         let hashed = self.bare("Hash", &[], Out::new().sized(&data).u16(hash).u32(hierarchy));
@@ -120,10 +128,10 @@ impl World<'_> {
     }
 
     fn encrypt(&mut self, object: &Object) {
-        let n = self.of(&[0usize, 1, 8, 16, 24, 32, 48, 64, 100]);
+        let n = self.of(&[0usize, 1, 8, 16, 16, 24, 32, 48, 64, 100]);
         let data = self.r.bytes(n);
-        let (way, mode) = (self.r.below(2) as u8, self.of(&[CFB, CBC, CTR, OFB, ECB, NULL]));
-        let n = self.of(&[16usize, 16, 8, 0]);
+        let (way, mode) = (self.r.below(2) as u8, self.of(&[NULL, NULL, NULL, CFB, CBC, CTR, OFB, ECB]));
+        let n = self.of(&[16usize, 16, 16, 8, 0]);
         let iv = self.r.bytes(n);
         let known = object.known;
         if self.chance(80) {

@@ -8,6 +8,13 @@ impl World<'_> {
     /// One thing about NV.
     pub(super) fn nv_business(&mut self) {
         let Some(index) = self.one(&self.indexes.clone()) else { return self.define() };
+        let has_policy_for = |code| index.entity.policy.as_ref().is_some_and(|p| p.is_for(code));
+        if has_policy_for(0x13B) && self.chance(40) {
+            return self.change_index_auth(&index);
+        }
+        if has_policy_for(0x11F) && self.chance(30) {
+            return self.undefine(&index);
+        }
         match self.r.below(20) {
             0..=3 if self.indexes.len() < 8 => self.define(),
             4 => self.undefine(&index),
@@ -23,15 +30,7 @@ impl World<'_> {
                     self.act("NV_GlobalWriteLock", &[by], &[], Out::new());
                 }
             }
-            7 => {
-                let auth = self.new_auth();
-                let reply = self.act("NV_ChangeAuth", &[index.entity.clone()], &[], Out::new().sized(&auth));
-                if reply.rc == 0
-                    && let Some(i) = self.indexes.iter_mut().find(|i| i.entity.handle == index.entity.handle)
-                {
-                    i.entity.auth = auth;
-                }
-            }
+            7 => self.change_index_auth(&index),
             8..=9 => drop(self.bare("NV_ReadPublic", &[index.entity.handle], Out::new())),
             10..=13 => {
                 let by = self.index_authority(&index);
@@ -40,6 +39,16 @@ impl World<'_> {
                 self.act("NV_Read", &[by], &[index.entity.handle], Out::new().u16(size).u16(offset));
             }
             _ => self.change(&index),
+        }
+    }
+
+    fn change_index_auth(&mut self, index: &Index) {
+        let auth = self.new_auth();
+        let reply = self.act("NV_ChangeAuth", &[index.entity.clone()], &[], Out::new().sized(&auth));
+        if reply.rc == 0
+            && let Some(i) = self.indexes.iter_mut().find(|i| i.entity.handle == index.entity.handle)
+        {
+            i.entity.auth = auth;
         }
     }
 
@@ -111,7 +120,8 @@ impl World<'_> {
                 attributes |= bit;
             }
         }
-        if by == RH_PLATFORM && self.chance(10) {
+        let (auth, policy) = (self.new_auth(), self.some_policy(40));
+        if by == RH_PLATFORM && (self.chance(10) || policy.as_ref().is_some_and(|p| p.is_for(0x11F))) {
             attributes |= NV_POLICY_DELETE;
         }
         if self.chance(4) {
@@ -123,7 +133,6 @@ impl World<'_> {
             4 => digest_size(alg) as u16,
             _ => 8,
         };
-        let (auth, policy) = (self.new_auth(), self.some_policy(30));
         let digest = policy.as_ref().map(|p| p.digest.clone()).unwrap_or_default();
         let area = Out::new().u32(handle).u16(alg).u32(attributes).sized(&digest).u16(size);
         let entity = self.hierarchy(by);

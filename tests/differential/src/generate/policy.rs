@@ -33,6 +33,13 @@ pub(super) struct Recipe {
     pub(super) digest: Vec<u8>,
 }
 
+impl Recipe {
+    /// True if it allows nothing but this command.
+    pub(super) fn is_for(&self, code: u32) -> bool {
+        matches!(self.parts[..], [Part::Code(c)] if c == code)
+    }
+}
+
 impl World<'_> {
     /// In `percent` of the cases a policy: one that is known already, or a new one.
     pub(super) fn some_policy(&mut self, percent: usize) -> Option<Recipe> {
@@ -81,7 +88,16 @@ impl World<'_> {
         let hash = self.of(&[SHA256, SHA256, SHA256, SHA1, SHA384]);
         let Some(session) = self.new_session(SE_TRIAL, hash) else { return };
         let mut parts = Vec::new();
-        for _ in 0..self.r.below(4) {
+        let mut more = self.r.below(4);
+        if self.chance(40) {
+            // For one command: the only way to some.
+            let code = self.of(&[0x14B, 0x14B, 0x13B, 0x13B, 0x11F, 0x150, 0x15E, 0x15D]);
+            if self.assert(session, &Part::Code(code)) {
+                parts.push(Part::Code(code));
+            }
+            more = 0;
+        }
+        for _ in 0..more {
             let mut part = self.part();
             if let Part::Or(mine, other) = &mut part {
                 *mine = self.digest(session);

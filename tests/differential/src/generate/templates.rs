@@ -87,6 +87,9 @@ impl World<'_> {
             attributes ^= 1 << bit;
         }
         let policy = self.some_policy(35);
+        if policy.as_ref().is_some_and(|p| p.is_for(0x14B)) && self.chance(80) {
+            attributes &= !(FIXED_TPM | FIXED_PARENT);
+        }
         if policy.is_some() {
             attributes |= if self.chance(30) { ADMIN_WITH_POLICY } else { 0 };
             attributes &= if self.chance(30) { !USER_WITH_AUTH } else { !0 };
