@@ -48,7 +48,7 @@ class Story:
                 now = hint()
                 if self.live:
                     print(f"\r\033[K{self._stamp()}   … {now}", end="", flush=True)
-                elif now != shown:
+                elif now and now != shown:
                     self.say(f"  … {now}")
                 shown = now
             if self.live:
@@ -163,7 +163,7 @@ def main():
     parser.add_argument("--tpm-cmd", default=VTPMD, metavar="TEMPLATE", help="another TPM daemon, for comparison")
     parser.add_argument("--model", choices=["crb", "tis"], default="crb")
     parser.add_argument("--accel", choices=["tcg", "kvm"], default="tcg", help="QEMU's accelerator")
-    parser.add_argument("--timeout", type=float, default=120, help="seconds for one boot")
+    parser.add_argument("--timeout", type=float, default=300, help="seconds for one boot")
     options = parser.parse_args()
     interruptible()
     story = Story()

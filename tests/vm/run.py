@@ -49,7 +49,7 @@ def main():
     parser.add_argument("--guest", default=os.path.join(target, "guest"), help="folder of build-guest")
     parser.add_argument("--dir", default=os.path.join(target, "vm"), help="work folder")
     parser.add_argument("--tpm-cmd", default=VTPMD, metavar="TEMPLATE", help="another TPM daemon, for comparison")
-    parser.add_argument("--timeout", type=float, default=120, help="seconds for each boot and each script")
+    parser.add_argument("--timeout", type=float, default=240, help="seconds for each boot and each script")
     parser.add_argument("--accel", choices=["tcg", "kvm"], default="tcg", help="QEMU's accelerator (default: tcg)")
     parser.add_argument("--jobs", type=int, default=min(os.cpu_count() or 1, 4), help="scenarios at the same time")
     group = parser.add_mutually_exclusive_group()
