@@ -10,7 +10,7 @@ const STARTUP: [u8; 12] = [0x80, 1, 0, 0, 0, 12, 0, 0, 1, 0x44, 0, 0];
 const COMMANDS: usize = 8;
 
 /// One to three changes anywhere in a state.
-fn damaged(state: &[u8], chance: &mut Random) -> Vec<u8> {
+pub(crate) fn damaged(state: &[u8], chance: &mut Random) -> Vec<u8> {
     let mut out = state.to_vec();
     for _ in 0..1 + chance.below(3) {
         let place = chance.below(out.len());

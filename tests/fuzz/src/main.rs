@@ -3,6 +3,7 @@
 //! answer after a restore ends with a status that is not 0.
 
 mod attack;
+mod boundaries;
 mod machine;
 mod newer;
 mod record;
@@ -21,7 +22,7 @@ use std::time::Instant;
 
 const HELP: &str =
     "usage: sealwright-fuzz [--commands N] [--rounds N] [--seconds N] [--seed N] [--crypto both|rust|native] [--every N]
-                       [--mutations N] [--limit SECONDS] [--scenario NAME]
+                       [--mutations N] [--limit SECONDS] [--scenario NAME] [--boundary NAME|all]
   --commands   stop after so many commands (default 100000)
   --rounds     stop after all scenarios were played so many times, however many commands that are
   --seconds    stop after so many seconds, if that is earlier
@@ -30,6 +31,7 @@ const HELP: &str =
   --every      save and restore before every so many commands (default 1; 0 for never)
   --mutations  mutated copies before each command (default: 0 to 32, another for each scenario)
   --limit      seconds after which a command hangs (default 120)
+  --boundary   instead: damaged files and blobs to the reader with this name, or to all; --commands of them each
   --scenario   only scenarios whose name contains NAME";
 
 /// Kibibytes that the process may grow by after its first round, at any time.
@@ -45,6 +47,7 @@ struct Options {
     crypto: [&'static Crypto; 2],
     limit: u64,
     scenario: String,
+    boundary: Option<String>,
 }
 
 fn options() -> Result<Options, String> {
@@ -58,6 +61,7 @@ fn options() -> Result<Options, String> {
         crypto: [&NATIVE, &RUST],
         limit: 120,
         scenario: String::new(),
+        boundary: None,
     };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
@@ -71,6 +75,7 @@ fn options() -> Result<Options, String> {
             "--every" => o.every = number(value()?)?,
             "--mutations" => o.mutations = Some(number(value()?)? as usize),
             "--limit" => o.limit = number(value()?)?,
+            "--boundary" => o.boundary = Some(value()?),
             "--scenario" => o.scenario = value()?,
             "--crypto" => {
                 o.crypto = match value()?.as_str() {
@@ -157,7 +162,10 @@ fn main() -> ExitCode {
     std::panic::set_hook(Box::new(|panic| eprintln!("{panic}\nin the command {}", record::current())));
     let outcome = options().and_then(|o| {
         record::watch(Duration::from_secs(o.limit));
-        run(&o)
+        match &o.boundary {
+            Some(name) => boundaries::run(name, o.commands, o.seed),
+            None => run(&o),
+        }
     });
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
