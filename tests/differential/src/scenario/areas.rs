@@ -133,9 +133,11 @@ pub(super) fn present_handles(t: &mut Tpm) {
                 let mut handles: Vec<u32> =
                     command.handles.iter().map(|(_, kind, _)| present.usual(command.name, kind)).collect();
                 handles[at] = value;
-                for passwords in [command.authorizations(), command.authorizations() + 1] {
+                let enough = command.authorizations();
+                // Two zeros are an empty first parameter of many commands.
+                for (passwords, parameters) in [(enough, 0), (enough, 2), (enough + 1, 0)] {
                     let label = format!("{} handle {at} = {value:#x}, {passwords} passwords", command.name);
-                    present.send(t, &label, command, &handles, passwords, &[]);
+                    present.send(t, &label, command, &handles, passwords, &vec![0; parameters]);
                 }
             }
         }

@@ -22,7 +22,8 @@ pub struct SequenceUpdate {
 
 impl Execute for SequenceUpdate {
     fn execute(self, tpm: &mut Tpm<'_>) -> Result<(), Fault> {
-        let mut sequence = tpm.sequence(self.sequence.0).map_err(|fault| fault.at_handle(1))?;
+        // The reference code, and so libtpms, counts the handle as a parameter here.
+        let mut sequence = tpm.sequence(self.sequence.0).map_err(|fault| fault.at_parameter(1))?;
         Arc::make_mut(&mut sequence).kind.update(tpm.crypto, &self.buffer)?;
         tpm.replace_slot(self.sequence.0, Slot::Sequence(sequence));
         Ok(())
