@@ -63,6 +63,23 @@ impl Rig for InDatabase {
     }
 }
 
+/// The server is named by `SEALWRIGHT_POSTGRES`; each test has a VM of its own.
+#[cfg(feature = "postgres")]
+struct InPostgres(crate::identity::VmId);
+
+#[cfg(feature = "postgres")]
+impl Rig for InPostgres {
+    fn new(name: &str) -> Self {
+        let unique = format!("{name}-{}-{}", std::process::id(), crate::lease::now());
+        Self(crate::identity::VmId::new(unique).unwrap())
+    }
+    fn open(&self) -> Box<dyn Backend> {
+        let address =
+            std::env::var("SEALWRIGHT_POSTGRES").expect("SEALWRIGHT_POSTGRES names the server for these tests");
+        Box::new(super::Postgres::open(&address, self.0.clone(), Kind::Tpm, Durability::Data).unwrap())
+    }
+}
+
 fn locked(rig: &impl Rig) -> Box<dyn Backend> {
     let mut backend = rig.open();
     backend.lock().unwrap();
@@ -173,4 +190,9 @@ contract! {
 #[cfg(feature = "sqlite")]
 contract! {
     sqlite: InDatabase,
+}
+
+#[cfg(feature = "postgres")]
+contract! {
+    postgres: InPostgres,
 }

@@ -6,12 +6,16 @@ mod contract;
 mod device;
 mod folder;
 mod memory;
+#[cfg(feature = "postgres")]
+mod postgres;
 #[cfg(feature = "sqlite")]
 mod sqlite;
 
 pub use device::Device;
 pub use folder::Folder;
 pub use memory::{Memory, MemoryCell};
+#[cfg(feature = "postgres")]
+pub use postgres::Postgres;
 #[cfg(feature = "sqlite")]
 pub use sqlite::Sqlite;
 

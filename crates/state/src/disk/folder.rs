@@ -47,7 +47,9 @@ impl Disk for HostFolder {
                 How::Create => OFlags::RDWR | OFlags::CREATE,
                 How::New => OFlags::RDWR | OFlags::CREATE | OFlags::TRUNC,
             };
-        let mode = Mode::from_raw_mode(self.mode.unwrap_or(0o640));
+        // What is kept with its content is the lock file; swtpm gives it this mode.
+        let usual = if how == How::Create { 0o660 } else { self.mode.unwrap_or(0o640) };
+        let mode = Mode::from_raw_mode(usual);
         let fd = rustix::fs::openat(&self.folder, name, flags, mode)?;
         if how == How::New && self.mode.is_some() {
             rustix::fs::fchmod(&fd, mode)?;
