@@ -163,7 +163,14 @@ impl<'a> World<'a> {
         let reply = self.t.call(&label, call);
         // A slot's number may be another one on the other side: libtpms uses slots for persistent objects too.
         if let Some(step) = self.t.steps.last_mut() {
+            // Clock becomes safe some seconds after a loss of power: whether it is yet depends on the machine's load.
+            step.fields.retain(|f| f.0 != "attest.safe");
             for (field, value) in &mut step.fields {
+                match field.as_str() {
+                    "attest.time.counts" => value.truncate(16),
+                    "clockInfo" => value.truncate(value.find(" safe").unwrap_or(value.len())),
+                    _ => {}
+                }
                 if field == "handle" && value.starts_with("0x80") {
                     value.truncate(4);
                 }
