@@ -34,8 +34,10 @@ fn print(options: &Options, what: Print) -> Result<ExitCode, Failure> {
         Print::States => {
             let state = need_state(options)?;
             let mut store = storage::store(options, state, None)?;
-            let swtpm = SwtpmFolder::open(&state.dir, None).map_err(|fault| failure!("{fault}"))?;
-            info::states(&mut store, || swtpm.sizes()).map_err(|e| failure!("{e}"))?
+            let swtpm = (!state.single).then(|| SwtpmFolder::open(&state.dir, None)).transpose();
+            let swtpm = swtpm.map_err(|fault| failure!("{fault}"))?;
+            info::states(&mut store, || swtpm.map_or((None, None), |swtpm| swtpm.sizes()))
+                .map_err(|e| failure!("{e}"))?
         }
     };
     println!("{text}");
@@ -129,7 +131,9 @@ fn make_tpm(options: &Options, cancel: Arc<AtomicBool>) -> Result<Tpm, Failure> 
     let migration_key = read("migration-key", &options.migration_key)?;
     let state = need_state(options)?;
     let store = storage::store(options, state, key.as_ref())?;
-    let swtpm = SwtpmFolder::open(&state.dir, key.clone()).map_err(|fault| failure!("{fault}"))?;
+    // In a single file there is no state of swtpm beside ours.
+    let swtpm = (!state.single).then(|| SwtpmFolder::open(&state.dir, key.clone())).transpose();
+    let swtpm = swtpm.map_err(|fault| failure!("{fault}"))?;
     let maker = instance::maker(options.crypto.as_deref())?;
     let manners = Manners {
         disable_auto_shutdown: options.disable_auto_shutdown,
@@ -137,7 +141,11 @@ fn make_tpm(options: &Options, cancel: Arc<AtomicBool>) -> Result<Tpm, Failure> 
         create: options.store.create,
         swtpm_blobs: options.swtpm_blobs,
     };
-    Ok(Tpm::new(maker, store, key, migration_key, manners, cancel).with_swtpm(swtpm))
+    let tpm = Tpm::new(maker, store, key, migration_key, manners, cancel);
+    Ok(match swtpm {
+        Some(swtpm) => tpm.with_swtpm(swtpm),
+        None => tpm,
+    })
 }
 
 /// Starts the TPM as far as the options say, before anybody is told that it is ready.

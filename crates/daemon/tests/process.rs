@@ -222,6 +222,8 @@ fn a_state_in_one_file_is_kept_and_locked() {
     let out = command(&folder, &["--tpmstate", &state, "--flags", "not-need-init"]).output().unwrap();
     assert!(String::from_utf8_lossy(&out.stderr).contains("in use by process"));
     daemon.kill();
+    let (_, listed, _) = output(&["socket", "--tpm2", "--tpmstate", &state, "--print-states"]);
+    assert!(listed.contains("permall"), "{listed}");
     let (_daemon, mut data) = start();
     assert_eq!(data.counter(), counted);
 }
