@@ -23,7 +23,7 @@ const STAGES: &[Stage] = &[
     Stage { name: "format", about: "cargo fmt --all --check", quick: true, by_default: true, run: format },
     Stage { name: "check", about: "the house rules (cargo xtask check)", quick: true, by_default: true, run: house },
     Stage { name: "clippy", about: "cargo clippy on all packages", quick: true, by_default: true, run: clippy },
-    Stage { name: "unit", about: "cargo test --workspace", quick: true, by_default: true, run: unit },
+    Stage { name: "unit", about: "cargo test of all packages", quick: true, by_default: true, run: unit },
     Stage {
         name: "bare-metal",
         about: "core, crypto and tpm2 for x86_64-unknown-none, which has no std; no way to a panic in their code",
@@ -144,7 +144,8 @@ fn clippy() -> Result<(), Failure> {
 }
 
 fn unit() -> Result<(), Failure> {
-    must(cargo(&["test", "--workspace"]))
+    // The comparison with swtpm's states has a stage of its own.
+    must(cargo(&["test", "--workspace", "--exclude", "sealwright-compat", "--no-fail-fast"]))
 }
 
 fn bare_metal() -> Result<(), Failure> {

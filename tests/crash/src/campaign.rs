@@ -6,7 +6,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use sealwright_differential::daemon::{Daemon, Machine, Setting, new_folder};
 use sealwright_differential::wire::Random;
 use std::path::PathBuf;
-use std::time::Duration;
+use core::time::Duration;
 
 /// How a campaign is run.
 #[derive(Clone, Debug)]

@@ -6,11 +6,11 @@ use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use std::sync::atomic::{AtomicU32, Ordering};
+use core::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// A powered TPM as a script uses it: a daemon behind its sockets, or an engine in this process.
-pub trait Machine: std::fmt::Debug + Send {
+pub trait Machine: core::fmt::Debug + Send {
     /// Power on, or a power cycle if it is on; the result as on the control channel.
     fn power_on(&mut self) -> Result<u32>;
     /// Power off.

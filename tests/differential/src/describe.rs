@@ -219,7 +219,7 @@ impl<'a> Describer<'a> {
     }
 
     fn creation(&mut self, bytes: &[u8]) -> Option<()> {
-        let outer = std::mem::replace(&mut self.input, In(&[]));
+        let outer = core::mem::replace(&mut self.input, In(&[]));
         let mut d = Describer { code: self.code, fixed: self.fixed, fields: Vec::new(), input: In(bytes) };
         let count = d.input.u32()?;
         for i in 0..count {

@@ -55,7 +55,7 @@ pub fn mutate(command: &[u8], random: &mut Random) -> Vec<u8> {
                 *b = value as u8;
             }
         }
-        5 | 6 | 7 => {
+        5..=7 => {
             // A 16-bit field in the parameters becomes another one.
             let at = body.max(position) & !1;
             let new = (INTERESTING[value as usize % INTERESTING.len()] as u16).to_be_bytes();

@@ -504,10 +504,7 @@ impl Tpm {
         } else {
             Vec::new()
         };
-        let bound = match bind {
-            Some((h, auth)) => Some((self.name(h), auth.to_vec())),
-            None => None,
-        };
+        let bound = bind.map(|(h, auth)| (self.name(h), auth.to_vec()));
         self.sessions.insert(
             reply.handle,
             Session {

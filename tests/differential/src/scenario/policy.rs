@@ -95,7 +95,7 @@ pub(super) fn commands(t: &mut Tpm) {
                 let p = Out::new().sized(&vec![3; n]).sized(b"ref").sized(&[0, 0x0B, 1, 2]).raw(&null_ticket(0x8022).0);
                 attempt(&format!("approved {n}"), "PolicyAuthorize", p);
             }
-            let p = Out::new().sized(&vec![1; 8]).sized(&[]).sized(b"ref").sized(&[0; 34]).raw(&null_ticket(0x8025).0);
+            let p = Out::new().sized(&[1; 8]).sized(&[]).sized(b"ref").sized(&[0; 34]).raw(&null_ticket(0x8025).0);
             attempt("null ticket", "PolicyTicket", p);
             for tag in [0x8023u16, 0x8025, 0x8022] {
                 let p = Out::new().sized(&[0; 8]).sized(&[]).sized(b"ref").sized(&[0; 34]);

@@ -5,7 +5,7 @@ use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use sealwright_differential::codes::rc_name;
 use sealwright_differential::daemon::{Daemon, Setting};
 use sealwright_differential::tpm::Tpm;
-use std::time::Duration;
+use core::time::Duration;
 
 /// One of the two daemons.
 #[derive(Clone, Debug)]
