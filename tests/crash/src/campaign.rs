@@ -2,11 +2,11 @@
 
 use crate::command;
 use crate::contents::{COMING, Contents, Operation, PERSISTENT};
+use core::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 use sealwright_differential::daemon::{Daemon, Machine, Setting, new_folder};
 use sealwright_differential::wire::Random;
-use std::path::PathBuf;
-use core::time::Duration;
+use std::path::Path;
 
 /// How a campaign is run.
 #[derive(Clone, Debug)]
@@ -85,12 +85,12 @@ impl Known {
 }
 
 /// Starts the daemon and the TPM.
-fn start(plan: &Plan, folder: &PathBuf, quiet: bool) -> std::io::Result<Daemon> {
+fn start(plan: &Plan, folder: &Path, quiet: bool) -> std::io::Result<Daemon> {
     for socket in ["ctrl", "data"] {
         let _ = std::fs::remove_file(folder.join(socket));
     }
     let setting =
-        Setting { folder: Some(folder.clone()), arguments: plan.arguments.clone(), quiet, ..Setting::default() };
+        Setting { folder: Some(folder.to_owned()), arguments: plan.arguments.clone(), quiet, ..Setting::default() };
     let mut daemon = Daemon::start_with(&plan.daemon, &setting)?;
     let result = daemon.power_on()?;
     if result != 0 {
@@ -151,7 +151,7 @@ pub(crate) fn run(plan: &Plan, mut progress: impl FnMut(u32)) -> Result<Report, 
     outcome.map(|()| report)
 }
 
-fn campaign(plan: &Plan, folder: &PathBuf, report: &mut Report, progress: &mut dyn FnMut(u32)) -> Result<(), String> {
+fn campaign(plan: &Plan, folder: &Path, report: &mut Report, progress: &mut dyn FnMut(u32)) -> Result<(), String> {
     let broken = |what: &str, e: std::io::Error| format!("{what}: {e}");
     let mut random = Random(plan.seed);
     let mut daemon = start(plan, folder, true).map_err(|e| broken("the first start", e))?;
@@ -195,7 +195,7 @@ fn campaign(plan: &Plan, folder: &PathBuf, report: &mut Report, progress: &mut d
 }
 
 /// A start that is killed after so many microseconds, whatever it is doing.
-fn interrupted_start(plan: &Plan, folder: &PathBuf, microseconds: u64) {
+fn interrupted_start(plan: &Plan, folder: &Path, microseconds: u64) {
     for socket in ["ctrl", "data"] {
         let _ = std::fs::remove_file(folder.join(socket));
     }

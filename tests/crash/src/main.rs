@@ -6,9 +6,10 @@ mod command;
 mod contents;
 
 use campaign::{Plan, Report};
+use core::time::Duration;
 use std::io::{IsTerminal, Write};
 use std::process::ExitCode;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 const HELP: &str =
     "usage: sealwright-crash [--daemon COMMAND] [--kills N] [--seed N] [--longest MILLISECONDS] [-- ARGUMENT...]

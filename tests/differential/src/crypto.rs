@@ -97,7 +97,6 @@ pub enum Symmetric {
 }
 
 /// Encrypts or decrypts a session parameter in place.
-#[expect(clippy::too_many_arguments, reason = "the arguments are those of Part 1, 21")]
 pub fn parameter(sym: Symmetric, alg: u16, key: &[u8], newer: &[u8], older: &[u8], data: &mut [u8], decrypt: bool) {
     match sym {
         Symmetric::Null => {}

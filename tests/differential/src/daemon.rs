@@ -1,13 +1,14 @@
 //! Starting a daemon in a folder of its own and talking to its data and control channels.
 
 use crate::wire::{In, Out};
+use core::sync::atomic::{AtomicU32, Ordering};
+use core::time::Duration;
 use std::io::{Error, ErrorKind, Read, Result, Write};
 use std::net::Shutdown;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
-use core::sync::atomic::{AtomicU32, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// A powered TPM as a script uses it: a daemon behind its sockets, or an engine in this process.
 pub trait Machine: core::fmt::Debug + Send {

@@ -1,5 +1,6 @@
 //! `sealwright-differential compare`: plays the scenarios to two daemons and reports what differs.
 
+use core::panic::AssertUnwindSafe;
 use sealwright_differential::codes::rc_name;
 use sealwright_differential::compare::{Difference, compare, report};
 use sealwright_differential::expected::Expected;
@@ -9,7 +10,7 @@ use sealwright_differential::scenario;
 use sealwright_differential::table;
 use sealwright_differential::tpm::{Step, Tpm};
 use sealwright_differential::wire::hex;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::catch_unwind;
 use std::process::ExitCode;
 
 const HELP: &str = "usage: sealwright-differential compare [--left COMMAND] [--right COMMAND] [--scenario NAME]...

@@ -108,7 +108,7 @@ pub fn authorize(
     names: &[Vec<u8>],
     authorized: usize,
     uses: &[Use],
-    parameters: &mut Vec<u8>,
+    parameters: &mut [u8],
     mut nonce: impl FnMut(usize) -> Vec<u8>,
 ) -> (Vec<u8>, Pending) {
     let nonces: Vec<Vec<u8>> =

@@ -114,7 +114,7 @@ impl World<'_> {
                 let enable = self.of(&[RH_OWNER, RH_ENDORSEMENT, RH_PLATFORM_NV, RH_OWNER]);
                 let by = if self.chance(80) { platform.clone() } else { entity };
                 for state in [0u8, 1] {
-                    self.act("HierarchyControl", &[by.clone()], &[], Out::new().u32(enable).u8(state));
+                    self.act("HierarchyControl", core::slice::from_ref(&by), &[], Out::new().u32(enable).u8(state));
                     if self.chance(40) {
                         self.nv_business();
                     }

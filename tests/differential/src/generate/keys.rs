@@ -39,7 +39,7 @@ impl World<'_> {
             2 => self.encrypt(object),
             3 => self.mac(object),
             4 => {
-                self.act("Unseal", &[object.entity.clone()], &[], Out::new());
+                self.act("Unseal", core::slice::from_ref(&object.entity), &[], Out::new());
                 if object.attributes & SENSITIVE_DATA_ORIGIN != 0 {
                     self.forget_fields(&["outData"]);
                 }
@@ -80,7 +80,7 @@ impl World<'_> {
         let ticket = hashed.parameters.get(2 + digest.len()..).unwrap_or(&[]).to_vec();
         let ticket = if self.chance(60) { Out(ticket) } else { null_ticket(0x8024) };
         let p = Out::new().sized(&digest).raw(&chosen.0).raw(&ticket.0);
-        let signed = self.act("Sign", &[object.entity.clone()], &[], p);
+        let signed = self.act("Sign", core::slice::from_ref(&object.entity), &[], p);
         if signed.rc == 0 {
             let mut signature = signed.parameters.clone();
             if self.chance(15)
@@ -107,7 +107,7 @@ impl World<'_> {
             let p = |m: &[u8]| Out::new().sized(m).raw(&chosen.0).sized(label);
             let sealed = self.bare("RSA_Encrypt", &[handle], p(&message));
             if sealed.rc == 0 {
-                self.act("RSA_Decrypt", &[object.entity.clone()], &[], p(&sealed.sized(0)));
+                self.act("RSA_Decrypt", core::slice::from_ref(&object.entity), &[], p(&sealed.sized(0)));
             }
             return;
         }
@@ -119,7 +119,7 @@ impl World<'_> {
             {
                 *byte ^= 1;
             }
-            let reply = self.act("ECDH_ZGen", &[object.entity.clone()], &[], Out::new().sized(&point));
+            let reply = self.act("ECDH_ZGen", core::slice::from_ref(&object.entity), &[], Out::new().sized(&point));
             // The peer's key is the TPM's random choice.
             self.forget_fields(&["outPoint"]);
             let same = reply.rc != 0 || reply.sized(0) == made.sized(0) || point != made.sized(1);
@@ -136,10 +136,10 @@ impl World<'_> {
         let known = object.known;
         if self.chance(80) {
             let p = Out::new().sized(&data).u8(way).u16(mode).sized(&iv);
-            self.act("EncryptDecrypt2", &[object.entity.clone()], &[], p);
+            self.act("EncryptDecrypt2", core::slice::from_ref(&object.entity), &[], p);
         } else {
             let p = Out::new().u8(way).u16(mode).sized(&iv).sized(&data);
-            self.act("EncryptDecrypt", &[object.entity.clone()], &[], p);
+            self.act("EncryptDecrypt", core::slice::from_ref(&object.entity), &[], p);
         }
         if !known {
             self.forget_fields(&["outData", "ivOut"]);
@@ -152,13 +152,13 @@ impl World<'_> {
         let alg = self.of(&[NULL, SHA256, SHA1, CMAC, HMAC]);
         let known = object.known;
         if self.chance(60) {
-            self.act("MAC", &[object.entity.clone()], &[], Out::new().sized(&data).u16(alg));
+            self.act("MAC", core::slice::from_ref(&object.entity), &[], Out::new().sized(&data).u16(alg));
         } else {
             if self.objects.len() == 3 {
                 return;
             }
             let auth = self.new_auth();
-            let s = self.act("MAC_Start", &[object.entity.clone()], &[], Out::new().sized(&auth).u16(alg));
+            let s = self.act("MAC_Start", core::slice::from_ref(&object.entity), &[], Out::new().sized(&auth).u16(alg));
             if s.rc == 0 {
                 self.finish_sequence(s.handle, &auth, &data);
             }
@@ -225,14 +225,14 @@ impl World<'_> {
         let given = symmetric.0.len() > 2 && self.chance(50);
         let key = if given { self.r.bytes(16) } else { Vec::new() };
         let p = Out::new().sized(&key).raw(&symmetric.0);
-        let made = self.act("Duplicate", &[object.entity.clone()], &[handle], p);
+        let made = self.act("Duplicate", core::slice::from_ref(&object.entity), &[handle], p);
         if made.rc != 0 {
             return;
         }
         let inner = if given || symmetric.0.len() == 2 { key } else { made.sized(0) };
         let Some(parent) = target.or_else(|| self.some_parent()) else { return };
         let p = Out::new().sized(&inner).sized(&object.public).sized(&made.sized(1)).sized(&made.sized(2));
-        let reply = self.act("Import", &[parent.entity.clone()], &[], p.raw(&symmetric.0));
+        let reply = self.act("Import", core::slice::from_ref(&parent.entity), &[], p.raw(&symmetric.0));
         if reply.rc == 0 {
             let mut copy = object.clone();
             (copy.parent, copy.creation) = (parent.id, None);

@@ -44,7 +44,7 @@ impl World<'_> {
 
     fn change_index_auth(&mut self, index: &Index) {
         let auth = self.new_auth();
-        let reply = self.act("NV_ChangeAuth", &[index.entity.clone()], &[], Out::new().sized(&auth));
+        let reply = self.act("NV_ChangeAuth", core::slice::from_ref(&index.entity), &[], Out::new().sized(&auth));
         if reply.rc == 0
             && let Some(i) = self.indexes.iter_mut().find(|i| i.entity.handle == index.entity.handle)
         {

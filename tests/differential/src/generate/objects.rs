@@ -224,7 +224,8 @@ impl World<'_> {
             .collect();
         let Some(parent) = self.one(&parents) else { return };
         let auth = self.new_auth();
-        let reply = self.act("ObjectChangeAuth", &[object.entity.clone()], &[parent], Out::new().sized(&auth));
+        let reply =
+            self.act("ObjectChangeAuth", core::slice::from_ref(&object.entity), &[parent], Out::new().sized(&auth));
         if reply.rc == 0 {
             let mut changed = object;
             changed.entity.auth = auth;

@@ -1,11 +1,11 @@
 //! Two daemons, the same work for both in turn, and what it took.
 
 use crate::rows::{Row, Work};
+use core::time::Duration;
 use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
 use sealwright_differential::codes::rc_name;
 use sealwright_differential::daemon::{Daemon, Setting};
 use sealwright_differential::tpm::Tpm;
-use core::time::Duration;
 
 /// One of the two daemons.
 #[derive(Clone, Debug)]

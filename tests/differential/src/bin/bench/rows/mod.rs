@@ -7,12 +7,13 @@ mod nv;
 mod whole;
 
 use crate::measure::{Sample, Side};
+use core::time::Duration;
 use sealwright_differential::codes::*;
 use sealwright_differential::session::{self, Use, password};
 use sealwright_differential::template::*;
 use sealwright_differential::tpm::{Call, Tpm};
 use sealwright_differential::wire::{In, Out};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// One measured repetition: gives its time, or the response code that it should not have got.
 type Repeat = Box<dyn FnMut(&mut Tpm, usize) -> Result<Duration, u32>>;
