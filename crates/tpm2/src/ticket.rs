@@ -60,6 +60,7 @@ impl Tpm<'_> {
     }
 
     /// TPMT_TK_AUTH (AUTH_SIGNED or AUTH_SECRET): an authorization that a policy may use until `timeout`.
+    #[expect(clippy::too_many_arguments, reason = "what the ticket is made of (Part 2, 10.7.5)")]
     pub(crate) fn auth_ticket(
         &self,
         tag: u16,

@@ -29,6 +29,7 @@ pub struct TimeInfo {
 /// TPMU_ATTEST with its tag (TPM_ST_ATTEST_*).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Wire)]
 #[wire(tag = u16, refuse = "SELECTOR")]
+#[expect(clippy::large_enum_variant, reason = "one at a time, on the stack: a box would only cost an allocation")]
 #[expect(missing_docs, reason = "the names are the specification's")]
 pub enum Attested {
     #[wire(value = st::ATTEST_NV)]

@@ -125,6 +125,7 @@ impl Wire for Parameters {
 
 /// TPMU_PUBLIC_ID; in a template it is the caller's `unique`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::large_enum_variant, reason = "it is Copy, and most are moduli or become points")]
 pub enum Unique {
     /// The modulus.
     Rsa(RsaModulus),
