@@ -42,7 +42,12 @@ impl World<'_> {
             let (kind, done) = (SE_POLICY, self.chance(90));
             if let Some(session) = self.new_session(kind, recipe.hash) {
                 self.follow(session, &recipe, done.then_some(name));
-                let attributes = self.attributes();
+                let mut attributes = self.attributes();
+                if auth != entity.auth {
+                    // A policy may not ask for the authValue, but the key of the encryption has it: with a wrong one
+                    // both sides would read noise.
+                    attributes &= !(DECRYPT | ENCRYPT);
+                }
                 return attributed(session, attributes, &auth);
             }
         }
