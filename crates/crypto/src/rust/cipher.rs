@@ -7,7 +7,8 @@ use core::marker::PhantomData;
 
 use aes::cipher::array::ArraySize;
 use aes::cipher::{
-    Array, BlockCipherDecrypt, BlockCipherEncBackend, BlockCipherEncClosure, BlockCipherEncrypt, BlockSizeUser, KeyInit,
+    Array, BlockCipherDecrypt, BlockCipherEncBackend, BlockCipherEncClosure, BlockCipherEncrypt, BlockSizeUser,
+    KeyInit, ParBlocks,
 };
 use zeroize::Zeroizing;
 
@@ -163,6 +164,10 @@ impl<S: ArraySize> BlockCipherEncClosure for Encrypting<'_, S> {
                 backend.encrypt_block_inplace(block);
             }
         };
+        let data = match (mode, encrypt) {
+            (CipherMode::Cfb, false) => decrypt_groups(backend, iv, data),
+            _ => data,
+        };
         let mut stream = Zeroizing::new(Array::<u8, S>::default());
         for chunk in data.chunks_mut(S::USIZE) {
             match (mode, encrypt) {
@@ -198,6 +203,27 @@ impl<S: ArraySize> BlockCipherEncClosure for Encrypting<'_, S> {
             }
         }
     }
+}
+
+/// Decrypts by CFB as many blocks as the processor encrypts at once, again and again; gives what is left. The blocks to
+/// encrypt are all there before the first is done: they are the ciphertext.
+fn decrypt_groups<'a, B: BlockCipherEncBackend>(backend: &B, iv: &mut [u8], data: &'a mut [u8]) -> &'a mut [u8] {
+    let mut stream = Zeroizing::new(ParBlocks::<B>::default());
+    let block = iv.len().max(1);
+    let mut groups = data.chunks_exact_mut(block.saturating_mul(stream.len()).max(1));
+    for group in groups.by_ref() {
+        for (to, from) in stream.iter_mut().zip(core::iter::once(&*iv).chain(group.chunks_exact(block))) {
+            copy(to, from);
+        }
+        if let Some(last) = group.chunks_exact(block).last() {
+            copy(iv, last);
+        }
+        backend.encrypt_par_blocks_inplace(&mut stream);
+        for (to, from) in group.chunks_exact_mut(block).zip(stream.iter()) {
+            xor(to, from);
+        }
+    }
+    groups.into_remainder()
 }
 
 /// Encrypts one whole block; other lengths cannot occur here and are left alone.

@@ -124,3 +124,21 @@ fn wrong_sizes_are_refused() {
     assert_eq!(crypt(BlockCipher::Tdes, CipherMode::Cbc, 8, 8, 8), refused);
     assert_eq!(RustCipher.cmac(BlockCipher::Tdes, &[1; 8], &[]), refused.map(|()| Digest::new(&[])));
 }
+
+/// CFB decrypts many blocks at once where encryption cannot: each length comes back, with the same chaining value.
+#[test]
+fn cfb_of_any_length_comes_back() {
+    let ciphers = [(BlockCipher::Aes, 16, 16), (BlockCipher::Aes, 24, 16), (BlockCipher::Aes, 32, 16)];
+    let others = [(BlockCipher::Camellia, 32, 16), (BlockCipher::Tdes, 24, 8)];
+    for (cipher, key, block) in ciphers.into_iter().chain(others) {
+        for length in (0..200).chain([1000, 2048, 2049]) {
+            let plain: Vec<u8> = (0..length).map(|i: usize| (i * 7 + i / 256) as u8).collect();
+            let key: Vec<u8> = (0..key as u8).collect();
+            let (mut forth, mut back) = (vec![0xA5; block], vec![0xA5; block]);
+            let mut data = plain.clone();
+            RustCipher.crypt(cipher, CipherMode::Cfb, true, &key, &mut forth, &mut data).unwrap();
+            RustCipher.crypt(cipher, CipherMode::Cfb, false, &key, &mut back, &mut data).unwrap();
+            assert_eq!((data, back), (plain, forth), "{cipher:?} {length}");
+        }
+    }
+}
