@@ -238,9 +238,9 @@ impl Backend for Sqlite {
     }
 
     fn claim(&mut self, lease: &Lease) -> Result<(), StateError> {
-        self.write_lease("claiming", lease)?;
+        // Before the note is written: a commit whose answer is lost may have written it all the same.
         self.epoch = self.epoch.max(lease.epoch);
-        Ok(())
+        self.write_lease("claiming", lease)
     }
 
     fn unlock(&mut self) {
