@@ -9,8 +9,11 @@ use crate::generation::{Content, Generation};
 use crate::identity::{DataKeyId, Digest, VmId};
 use crate::lease::{Holder, Lease};
 
-/// Room that a new journal has for this many more records like the last...
-const ROOM: u64 = 128;
+/// Room that a new journal has for more records like the last, for each one that it begins with: a young journal is short,
+/// as each start reads it all, and one with its full history is seldom copied...
+const ROOM: u64 = 8;
+/// ...for at least and at most so many...
+const ROOM_RECORDS: (u64, u64) = (16, 128);
 /// ...but not more than this, unless four records need more.
 const MOST_ROOM: u64 = 512 * 1024;
 
@@ -295,7 +298,8 @@ impl Store {
             frames.push((generation.clone(), frame.to_vec()));
         }
         let last = frames.last().map_or(BLOCK, |(_, f)| f.len());
-        let room = wide(last).saturating_mul(ROOM).min(MOST_ROOM.max(wide(last).saturating_mul(4)));
+        let records = wide(frames.len()).saturating_mul(ROOM).clamp(ROOM_RECORDS.0, ROOM_RECORDS.1);
+        let room = wide(last).saturating_mul(records).min(MOST_ROOM.max(wide(last).saturating_mul(4)));
         self.install(&frames, used.saturating_add(room).min(capacity))
     }
 
