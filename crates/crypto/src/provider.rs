@@ -254,11 +254,13 @@ pub struct RsaKey {
     /// Second prime.
     pub q: Vec<u8>,
     pub(crate) crt: OnceBox<Crt>,
+    /// The same values in the other order of the primes, as long as nobody asked for `crt`.
+    pub(crate) mirrored: Option<crate::rsa::LargerFirst>,
 }
 
 impl Drop for RsaKey {
     fn drop(&mut self) {
-        // `crt` does it by itself.
+        // `crt` and `mirrored` do it by themselves.
         self.p.zeroize();
         self.q.zeroize();
     }

@@ -6,6 +6,7 @@ use alloc::vec::Vec;
 use zeroize::Zeroizing;
 
 /// The private values of a key with the larger prime first.
+#[derive(Clone)]
 pub struct LargerFirst {
     /// The private exponent modulo the larger prime less one.
     pub d_larger: Zeroizing<Vec<u8>>,
@@ -40,9 +41,20 @@ fn copy(bytes: &[u8]) -> Zeroizing<Vec<u8>> {
     Zeroizing::new(bytes.to_vec())
 }
 
+impl LargerFirst {
+    /// The values for a key whose first prime is the smaller one; `None` if they are not that key's.
+    pub(super) fn for_smaller_first(&self, key: &RsaKey) -> Option<Crt> {
+        let qinv = mirrored(&key.n, &key.p, &self.coefficient, &key.q)?;
+        Some(Crt { dp: self.d_smaller.to_vec(), dq: self.d_larger.to_vec(), qinv: qinv.to_vec() })
+    }
+}
+
 impl RsaKey {
     /// The private values with the larger prime first; `None` if this is no key.
     pub fn larger_first(&self, rsa: &dyn Rsa) -> Option<LargerFirst> {
+        if let Some(values) = &self.mirrored {
+            return Some(values.clone());
+        }
         let Crt { dp, dq, qinv } = self.crt(rsa).ok()?;
         if self.p >= self.q {
             return Some(LargerFirst { d_larger: copy(dp), d_smaller: copy(dq), coefficient: copy(qinv) });
@@ -51,16 +63,19 @@ impl RsaKey {
         Some(LargerFirst { d_larger: copy(dq), d_smaller: copy(dp), coefficient })
     }
 
-    /// The same key with values that were computed before, all of the size of the primes. Nothing is checked but sizes.
-    pub fn with_larger_first(self, values: &LargerFirst) -> Option<Self> {
-        let LargerFirst { d_larger, d_smaller, coefficient } = values;
-        let (dp, dq, qinv) = if self.p >= self.q {
-            (d_larger, d_smaller, coefficient.clone())
-        } else {
-            (d_smaller, d_larger, mirrored(&self.n, &self.p, coefficient, &self.q)?)
-        };
-        let same = [dp, dq, &qinv].iter().all(|number| number.len() == self.p.len());
-        same.then(|| self.with_crt(Crt { dp: dp.to_vec(), dq: dq.to_vec(), qinv: qinv.to_vec() }))
+    /// The same key with values that were computed before, all of the size of the primes. Nothing is checked but sizes;
+    /// what is turned for a smaller first prime is turned at the first private operation.
+    pub fn with_larger_first(mut self, values: LargerFirst) -> Option<Self> {
+        let LargerFirst { d_larger, d_smaller, coefficient } = &values;
+        if [d_larger, d_smaller, coefficient].iter().any(|number| number.len() != self.p.len()) {
+            return None;
+        }
+        if self.p >= self.q {
+            let crt = Crt { dp: d_larger.to_vec(), dq: d_smaller.to_vec(), qinv: coefficient.to_vec() };
+            return Some(self.with_crt(crt));
+        }
+        self.mirrored = Some(values);
+        Some(self)
     }
 }
 
@@ -81,8 +96,13 @@ mod tests {
             let other = other.crt(RUST.rsa).unwrap();
             assert_eq!((&*values.d_larger, &*values.d_smaller), (&other.dp, &other.dq));
             assert_eq!(*values.coefficient, other.qinv);
-            let back = RsaKey::from_primes(65537, p, q).unwrap().with_larger_first(&values).unwrap();
-            assert!(back.known_crt() == Some(key.crt(RUST.rsa).unwrap()));
+            let back = RsaKey::from_primes(65537, p, q).unwrap().with_larger_first(values).unwrap();
+            assert!(back.crt(RUST.rsa).unwrap() == key.crt(RUST.rsa).unwrap());
+            // Values of another key are noticed when they are turned, and computed instead.
+            let zeros = || Zeroizing::new(alloc::vec![0; 8]);
+            let wrong = LargerFirst { d_larger: zeros(), d_smaller: zeros(), coefficient: zeros() };
+            let repaired = RsaKey::from_primes(65537, p, q).unwrap().with_larger_first(wrong).unwrap();
+            assert_eq!(repaired.crt(RUST.rsa).unwrap() == key.crt(RUST.rsa).unwrap(), p < q);
         }
     }
 }

@@ -105,7 +105,7 @@ impl RsaKey {
         if p_number == q_number || !exists(&p_number) || !exists(&q_number) {
             return Err(CryptoError::InvalidInput);
         }
-        Ok(Self { n: n.to_vec(), e, p: p.to_vec(), q: q.to_vec(), crt: OnceBox::new() })
+        Ok(Self { n: n.to_vec(), e, p: p.to_vec(), q: q.to_vec(), crt: OnceBox::new(), mirrored: None })
     }
 
     /// The same key with values that were computed before.
@@ -118,6 +118,9 @@ impl RsaKey {
     /// primes can be [`CryptoError::InvalidInput`].
     pub fn crt(&self, rsa: &dyn Rsa) -> Result<&Crt, CryptoError> {
         self.crt.get_or_try_init(|| {
+            if let Some(crt) = self.mirrored.as_ref().and_then(|values| values.for_smaller_first(self)) {
+                return Ok(Box::new(crt));
+            }
             let half = |prime: &[u8]| {
                 let number = natural::from_bytes(prime, prime.len().div_ceil(8)).ok_or(CryptoError::InvalidInput)?;
                 half_exponent(self.e, number, prime.len())

@@ -161,7 +161,7 @@ fn rsa_of(public: &Public, sensitive: &Sensitive, numbers: Option<&[Zeroizing<Ve
         coefficient: sized(qinv, p.len())?,
     };
     let key = RsaKey::from_primes(e, p, &sized(q, p.len())?).ok().filter(|key| key.n == **n)?;
-    key.with_larger_first(&values)
+    key.with_larger_first(values)
 }
 
 fn read_object(
