@@ -126,6 +126,16 @@ impl Drop for Scratch {
     }
 }
 
+/// A modular exponentiation of the library: result, base, exponent, modulus, scratch memory, constants of the modulus.
+type Power = unsafe extern "C" fn(
+    *mut c::BIGNUM,
+    *const c::BIGNUM,
+    *const c::BIGNUM,
+    *const c::BIGNUM,
+    *mut c::BN_CTX,
+    *const c::BN_MONT_CTX,
+) -> core::ffi::c_int;
+
 /// An odd modulus with its constants, and scratch memory for its operations.
 pub(crate) struct Modulus {
     number: Number,
@@ -164,28 +174,20 @@ impl Modulus {
 
     /// `base^exponent`, in constant time; `None` unless `base` is below the modulus.
     pub(crate) fn power(&self, base: &Number, exponent: &Number) -> Option<Number> {
-        let mut out = Number::new();
-        // SAFETY: reads live numbers and constants that belong to this modulus, writes a number that is none of them,
-        // and uses live scratch memory.
-        done(unsafe {
-            c::BN_mod_exp_mont_consttime(
-                out.as_mut_ptr(),
-                base.as_ptr(),
-                exponent.as_ptr(),
-                self.number.as_ptr(),
-                self.scratch.0.as_ptr(),
-                self.constants.as_ptr(),
-            )
-        })?;
-        Some(out)
+        self.power_with(c::BN_mod_exp_mont_consttime, base, exponent)
     }
 
     /// `base^exponent` for values that are no secret; `None` unless `base` is below the modulus.
     pub(crate) fn power_public(&self, base: &Number, exponent: &Number) -> Option<Number> {
+        self.power_with(c::BN_mod_exp_mont, base, exponent)
+    }
+
+    fn power_with(&self, function: Power, base: &Number, exponent: &Number) -> Option<Number> {
         let mut out = Number::new();
-        // SAFETY: as in `power`.
+        // SAFETY: both functions of this type read live numbers and constants that belong to this modulus, write a
+        // number that is none of them, and use live scratch memory.
         done(unsafe {
-            c::BN_mod_exp_mont(
+            function(
                 out.as_mut_ptr(),
                 base.as_ptr(),
                 exponent.as_ptr(),

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
 mod client;
+mod host;
 mod providers;
 
 use client::{Machine, OWNER, auth, code, password, sha256, sized, take};

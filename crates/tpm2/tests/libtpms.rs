@@ -1,9 +1,11 @@
 //! States that libtpms wrote, taken over and given back. The files are those of swtpm's own tests (see
 //! `vectors/swtpm/README.md`).
 
+mod host;
 mod providers;
 
-use sealwright_core::{Engine, Platform, PlatformFault};
+use host::Host;
+use sealwright_core::Engine;
 use sealwright_crypto::{Crypto, RUST};
 use sealwright_tpm2::Tpm2;
 use sealwright_tpm2::libtpms::ImportFault;
@@ -20,26 +22,6 @@ providers::both!(
     damaged_states_are_refused_or_usable,
     damaged_volatile_states_are_refused_or_usable,
 );
-
-/// A host whose entropy is a counter and whose store keeps nothing.
-#[derive(Default)]
-struct Host(u8, u64);
-
-impl Platform for Host {
-    fn entropy(&mut self, out: &mut [u8]) -> Result<(), PlatformFault> {
-        for byte in out {
-            self.0 = self.0.wrapping_add(1);
-            *byte = self.0;
-        }
-        Ok(())
-    }
-    fn now(&mut self) -> u64 {
-        self.1
-    }
-    fn commit(&mut self, _: &[u8]) -> Result<(), PlatformFault> {
-        Ok(())
-    }
-}
 
 const STATES: [&str; 8] = ["1", "3", "3b", "3c", "3d", "4", "6", "7"];
 

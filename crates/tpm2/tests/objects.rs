@@ -1,9 +1,11 @@
 //! The life of objects through commands: created, loaded, made persistent, duplicated, and used for credentials.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test may panic")]
 
+mod host;
 mod providers;
 
-use sealwright_core::{Engine, Platform, PlatformFault};
+use host::Host;
+use sealwright_core::Engine;
 use sealwright_crypto::{Crypto, HashAlg, RUST};
 use sealwright_tpm2::Tpm2;
 
@@ -18,25 +20,6 @@ providers::both!(
 const OWNER: u32 = 0x4000_0001;
 const NULL: u32 = 0x4000_0007;
 const STORAGE: u32 = 0x0003_0072;
-
-/// Counts bytes instead of giving entropy.
-struct Host(u8);
-
-impl Platform for Host {
-    fn entropy(&mut self, out: &mut [u8]) -> Result<(), PlatformFault> {
-        for byte in out {
-            self.0 = self.0.wrapping_add(1);
-            *byte = self.0;
-        }
-        Ok(())
-    }
-    fn now(&mut self) -> u64 {
-        0
-    }
-    fn commit(&mut self, _: &[u8]) -> Result<(), PlatformFault> {
-        Ok(())
-    }
-}
 
 struct Machine {
     tpm: Tpm2,
@@ -63,7 +46,7 @@ fn take_handle(bytes: &mut &[u8]) -> u32 {
 
 impl Machine {
     fn new(crypto: &'static Crypto) -> Self {
-        let mut host = Host(0);
+        let mut host = Host::default();
         let tpm = Tpm2::manufacture(crypto, &mut host).unwrap();
         let mut machine = Self { tpm, host };
         machine.tpm.power_on(&mut machine.host);

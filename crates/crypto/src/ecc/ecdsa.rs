@@ -54,10 +54,7 @@ pub fn verify(
     let w = scalar::inverse(curve, &signature.s)?;
     let u1 = scalar::mul(curve, &truncate(curve, digest), &w);
     let u2 = scalar::mul(curve, &signature.r, &w);
-    let point = match crypto.ecc.mul_add(curve, &u1, &u2, public) {
-        Err(CryptoError::NoResult) => return Err(CryptoError::Mismatch),
-        other => other?,
-    };
+    let point = super::verification_point(crypto, curve, &u1, &u2, public)?;
     let same = Zeroizing::new(scalar::sub(curve, &point.x, &signature.r));
     scalar::is_zero(&same).then_some(()).ok_or(CryptoError::Mismatch)
 }

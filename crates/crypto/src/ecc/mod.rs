@@ -38,6 +38,14 @@ impl Signature {
     }
 }
 
+/// `a G + b Q` of a verification: at infinity no signature is right.
+fn verification_point(crypto: &Crypto, curve: Curve, a: &[u8], b: &[u8], public: &Point) -> Result<Point, CryptoError> {
+    crypto.ecc.mul_add(curve, a, b, public).map_err(|fault| match fault {
+        CryptoError::NoResult => CryptoError::Mismatch,
+        other => other,
+    })
+}
+
 /// A private scalar and its public point.
 #[derive(Clone, Debug)]
 pub struct KeyPair {

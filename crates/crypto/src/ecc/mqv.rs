@@ -17,6 +17,27 @@ pub(super) fn associated_value(x: &[u8], width: usize) -> Vec<u8> {
     value
 }
 
+/// One party's pair of keys in an agreement: the own private key and the other party's public key.
+pub(super) type Pair<'a> = (&'a [u8], &'a Point);
+
+/// The exchange that MQV and SM2 have in common: `t = a + avf(Qe) b`, `Z = t (A' + avf(Qe') B')`, where `(a, A')` is
+/// `plain`, `(b, B')` is `weighted`, and the associated values of `width` bits are those of the ephemeral keys.
+pub(super) fn agreement(
+    crypto: &Crypto,
+    curve: Curve,
+    width: usize,
+    ephemeral: Pair<'_>,
+    plain: Pair<'_>,
+    weighted: Pair<'_>,
+) -> Result<Point, CryptoError> {
+    let own = crypto.ecc.mul_base(curve, ephemeral.0)?;
+    let own_value = associated_value(&own.x, width);
+    let t = scalar::add(curve, plain.0, &scalar::mul(curve, &own_value, weighted.0));
+    let their_value = associated_value(&ephemeral.1.x, width);
+    let sum = crypto.ecc.add(curve, plain.1, &crypto.ecc.mul(curve, &their_value, weighted.1)?)?;
+    crypto.ecc.mul(curve, &t, &sum)
+}
+
 /// Full MQV, C(2e, 2s): `t = de + avf(Qe) ds`, `Z = t (Qe' + avf(Qe') Qs')`, where the primed keys are the other
 /// party's.
 ///
@@ -29,12 +50,6 @@ pub fn exchange(
     static_public: &Point,
     ephemeral_public: &Point,
 ) -> Result<Point, CryptoError> {
-    let width = curve.bits().div_ceil(2);
-    let own = crypto.ecc.mul_base(curve, ephemeral_private)?;
-    let own_value = associated_value(&own.x, width);
-    let t = scalar::add(curve, ephemeral_private, &scalar::mul(curve, &own_value, static_private));
-    let their_value = associated_value(&ephemeral_public.x, width);
-    let weighted = crypto.ecc.mul(curve, &their_value, static_public)?;
-    let sum = crypto.ecc.add(curve, ephemeral_public, &weighted)?;
-    crypto.ecc.mul(curve, &t, &sum)
+    let ephemeral = (ephemeral_private, ephemeral_public);
+    agreement(crypto, curve, curve.bits().div_ceil(2), ephemeral, ephemeral, (static_private, static_public))
 }

@@ -1,7 +1,7 @@
 //! SM2 signatures and key agreement (GB/T 32918.2 and .3; TPM_ALG_SM2). They are defined on every curve, as in the
 //! reference implementation; the standard's own is [`Curve::Sm2`].
 
-use super::mqv::associated_value;
+use super::mqv::agreement;
 use super::{Signature, TRIES, random_scalar, scalar};
 use crate::{Crypto, CryptoError, Curve, Point, Random};
 
@@ -41,10 +41,7 @@ pub fn verify(
     if scalar::is_zero(&t) {
         return Err(CryptoError::Mismatch);
     }
-    let point = match crypto.ecc.mul_add(curve, &signature.s, &t, public) {
-        Err(CryptoError::NoResult) => return Err(CryptoError::Mismatch),
-        other => other?,
-    };
+    let point = super::verification_point(crypto, curve, &signature.s, &t, public)?;
     let r = scalar::add(curve, digest, &point.x);
     (r == scalar::reduced(curve, &signature.r)).then_some(()).ok_or(CryptoError::Mismatch)
 }
@@ -64,11 +61,6 @@ pub fn exchange(
     ephemeral_public: &Point,
 ) -> Result<Point, CryptoError> {
     let width = curve.bits().div_ceil(2).saturating_sub(1);
-    let own = crypto.ecc.mul_base(curve, ephemeral_private)?;
-    let own_value = associated_value(&own.x, width);
-    let t = scalar::add(curve, static_private, &scalar::mul(curve, &own_value, ephemeral_private));
-    let their_value = associated_value(&ephemeral_public.x, width);
-    let weighted = crypto.ecc.mul(curve, &their_value, ephemeral_public)?;
-    let sum = crypto.ecc.add(curve, static_public, &weighted)?;
-    crypto.ecc.mul(curve, &t, &sum)
+    let ephemeral = (ephemeral_private, ephemeral_public);
+    agreement(crypto, curve, width, ephemeral, (static_private, static_public), ephemeral)
 }

@@ -1,33 +1,14 @@
 //! A TPM with power, and the few lines that make commands for it.
 #![allow(dead_code, reason = "each test file uses a part")]
 
-use sealwright_core::{Engine, Platform, PlatformFault};
+use crate::host::Host;
+use sealwright_core::Engine;
 use sealwright_crypto::{Crypto, HashAlg, RUST};
 use sealwright_tpm2::Tpm2;
 
 pub(crate) const NULL: u32 = 0x4000_0007;
 pub(crate) const OWNER: u32 = 0x4000_0001;
 pub(crate) const PLATFORM: u32 = 0x4000_000C;
-
-/// Counts bytes instead of giving entropy.
-#[derive(Default)]
-pub(crate) struct Host(u8);
-
-impl Platform for Host {
-    fn entropy(&mut self, out: &mut [u8]) -> Result<(), PlatformFault> {
-        for byte in out {
-            self.0 = self.0.wrapping_add(1);
-            *byte = self.0;
-        }
-        Ok(())
-    }
-    fn now(&mut self) -> u64 {
-        0
-    }
-    fn commit(&mut self, _: &[u8]) -> Result<(), PlatformFault> {
-        Ok(())
-    }
-}
 
 pub(crate) struct Machine {
     tpm: Tpm2,
