@@ -39,6 +39,23 @@ fn kdfa_block(
     crypto.hash.hmac(alg, key, &parts)
 }
 
+/// KDFa of no more bits than the hash has, and the HMAC of `message`, both under `key`, which is prepared once.
+pub fn kdfa_and_hmac(
+    crypto: &Crypto,
+    alg: HashAlg,
+    key: &[u8],
+    label: &[u8],
+    [context_u, context_v]: [&[u8]; 2],
+    bits: u32,
+    message: &[&[u8]],
+) -> (Zeroizing<Vec<u8>>, Digest) {
+    let first = 1u32.to_be_bytes();
+    let parts: [&[u8]; 6] = [&first, label, terminator(label), context_u, context_v, &bits.to_be_bytes()];
+    let [block, mac] = crypto.hash.hmac_pair(alg, key, &parts, message);
+    let mut blocks = Some(block);
+    (made_of_blocks(bits, |_| blocks.take().unwrap_or_else(|| Digest::new(&[]))), mac)
+}
+
 /// KDFe: the one-step derivation of SP 800-56A with a hash (Part 1, 11.4.10.3). `z` is the x coordinate of the shared
 /// point, padded to the size of the field.
 pub fn kdfe(

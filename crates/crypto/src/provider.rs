@@ -175,6 +175,8 @@ pub trait Hash: Sync {
     fn digest(&self, alg: HashAlg, parts: &[&[u8]]) -> Digest;
     /// HMAC (FIPS 198-1) of the concatenated `parts` under a key of any length.
     fn hmac(&self, alg: HashAlg, key: &[u8], parts: &[&[u8]]) -> Digest;
+    /// HMAC of two messages under one key, which is prepared once.
+    fn hmac_pair(&self, alg: HashAlg, key: &[u8], first: &[&[u8]], second: &[&[u8]]) -> [Digest; 2];
 }
 
 /// A block cipher; the key length says which size.

@@ -108,6 +108,14 @@ impl RsaKey {
         Ok(Self { n: n.to_vec(), e, p: p.to_vec(), q: q.to_vec(), crt: OnceBox::new(), mirrored: None })
     }
 
+    /// The key of numbers that a [`RsaKey`] had, from a place that nobody else can write. Only sizes are checked.
+    pub fn restored(n: &[u8], e: u32, p: &[u8], q: &[u8]) -> Result<Self, CryptoError> {
+        if q.len() != p.len() || p.len().checked_mul(2) != Some(n.len()) {
+            return Err(CryptoError::InvalidInput);
+        }
+        Ok(Self { n: n.to_vec(), e, p: p.to_vec(), q: q.to_vec(), crt: OnceBox::new(), mirrored: None })
+    }
+
     /// The same key with values that were computed before.
     pub fn with_crt(mut self, crt: Crt) -> Self {
         self.crt = OnceBox::with_value(Box::new(crt));

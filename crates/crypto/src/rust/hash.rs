@@ -21,12 +21,12 @@ impl Hash for RustHash {
     }
 
     fn hmac(&self, alg: HashAlg, key: &[u8], parts: &[&[u8]]) -> Digest {
-        match alg {
-            HashAlg::Sha1 => hmac(Hmac::<Sha1>::new_from_slice(key), parts),
-            HashAlg::Sha256 => hmac(Hmac::<Sha256>::new_from_slice(key), parts),
-            HashAlg::Sha384 => hmac(Hmac::<Sha384>::new_from_slice(key), parts),
-            HashAlg::Sha512 => hmac(Hmac::<Sha512>::new_from_slice(key), parts),
-        }
+        let [mac] = hmac(alg, key, [parts]);
+        mac
+    }
+
+    fn hmac_pair(&self, alg: HashAlg, key: &[u8], first: &[&[u8]], second: &[&[u8]]) -> [Digest; 2] {
+        hmac(alg, key, [first, second])
     }
 }
 
@@ -38,18 +38,24 @@ fn digest<D: sha2::Digest>(parts: &[&[u8]]) -> Digest {
     Digest::new(&hash.finalize())
 }
 
-/// `mac` is a `Result` only because other MACs restrict their key length; HMAC takes any, so the empty digest of the
+fn hmac<const N: usize>(alg: HashAlg, key: &[u8], messages: [&[&[u8]]; N]) -> [Digest; N] {
+    match alg {
+        HashAlg::Sha1 => macs(Hmac::<Sha1>::new_from_slice(key), messages),
+        HashAlg::Sha256 => macs(Hmac::<Sha256>::new_from_slice(key), messages),
+        HashAlg::Sha384 => macs(Hmac::<Sha384>::new_from_slice(key), messages),
+        HashAlg::Sha512 => macs(Hmac::<Sha512>::new_from_slice(key), messages),
+    }
+}
+
+/// `keyed` is a `Result` only because other MACs restrict their key length; HMAC takes any, so the empty digest of the
 /// error arm cannot occur.
-fn hmac<M: Mac, E>(mac: Result<M, E>, parts: &[&[u8]]) -> Digest {
-    mac.map_or_else(
-        |_| Digest::new(&[]),
-        |mut mac| {
-            for part in parts {
-                mac.update(part);
-            }
-            Digest::new(&mac.finalize().into_bytes())
-        },
-    )
+fn macs<M: Mac + Clone, E, const N: usize>(keyed: Result<M, E>, messages: [&[&[u8]]; N]) -> [Digest; N] {
+    let Ok(keyed) = keyed else { return messages.map(|_| Digest::new(&[])) };
+    messages.map(|parts| {
+        let mut mac = keyed.clone();
+        parts.iter().for_each(|part| mac.update(part));
+        Digest::new(&mac.finalize().into_bytes())
+    })
 }
 
 #[cfg(test)]
@@ -108,6 +114,9 @@ mod tests {
             (HashAlg::Sha256, &[0xaa; 131], long, "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"),
         ] {
             assert_eq!(&*RustHash.hmac(alg, key, &[message]), hex(expected));
+            let pair = RustHash.hmac_pair(alg, key, &[message, message], &[message]);
+            assert_eq!(&*pair[0], &*RustHash.hmac(alg, key, &[message, message]));
+            assert_eq!(&*pair[1], hex(expected));
         }
     }
 }

@@ -149,6 +149,7 @@ fn sized(number: &[u8], len: usize) -> Option<Zeroizing<Vec<u8>>> {
     Some(out)
 }
 
+/// The key of the prime in `sensitive`, and of `numbers` if they are those that this TPM, or libtpms, once computed.
 fn rsa_of(public: &Public, sensitive: &Sensitive, numbers: Option<&[Zeroizing<Vec<u8>>; 4]>) -> Option<RsaKey> {
     let (Parameters::Rsa(parameters), Unique::Rsa(n)) = (&public.parameters, &public.unique) else { return None };
     let e = if parameters.exponent == 0 { sealwright_crypto::rsa::DEFAULT_EXPONENT } else { parameters.exponent };
@@ -160,8 +161,7 @@ fn rsa_of(public: &Public, sensitive: &Sensitive, numbers: Option<&[Zeroizing<Ve
         d_smaller: sized(dq, p.len())?,
         coefficient: sized(qinv, p.len())?,
     };
-    let key = RsaKey::from_primes(e, p, &sized(q, p.len())?).ok().filter(|key| key.n == **n)?;
-    key.with_larger_first(values)
+    RsaKey::restored(n, e, p, &sized(q, p.len())?).ok()?.with_larger_first(values)
 }
 
 fn read_object(

@@ -32,17 +32,18 @@ impl Execute for ContextLoad {
     fn execute(self, tpm: &mut Tpm<'_>) -> Result<ContextLoadResponse, Fault> {
         let context = &self.context;
         let handle = context.saved_handle.0;
-        let plain = protect::open(tpm, context)?;
+        let opened = protect::open(tpm, context)?;
+        let plain = opened.plain();
         // The integrity is right, so only another version of the program can have made what does not parse.
         let refused = Fault::INTEGRITY.at_parameter(1);
         if kind(handle) == HandleKind::Transient {
             if !tpm.hierarchy_enabled(context.hierarchy.0) {
                 return Err(Fault::HIERARCHY.at_parameter(1));
             }
-            let slot = contents::slot_of(tpm.crypto, &plain, handle == SEQUENCE).ok_or(refused)?;
+            let slot = contents::slot_of(tpm.crypto, plain, handle == SEQUENCE).ok_or(refused)?;
             return Ok(ContextLoadResponse { loaded_handle: AnyHandle(tpm.insert_slot(slot)?) });
         }
-        let session = contents::session_of(&plain).ok_or(refused)?;
+        let session = contents::session_of(plain).ok_or(refused)?;
         if !tpm.session_sequence_is_valid(handle, context.sequence) {
             return Err(Fault::HANDLE.at_parameter(1));
         }
