@@ -22,6 +22,7 @@ mod random;
 mod run;
 mod seal;
 mod seccomp;
+mod served;
 mod shared;
 mod storage;
 mod tpm;

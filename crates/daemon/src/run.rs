@@ -149,8 +149,7 @@ fn make_tpm(options: &Options, cancel: Arc<AtomicBool>) -> Result<Tpm, Failure> 
 }
 
 /// Starts the TPM as far as the options say, before anybody is told that it is ready.
-fn power_up(options: &Options, shared: &Shared) -> Result<(), Failure> {
-    let mut tpm = shared.tpm();
+fn power_up(options: &Options, tpm: &mut Tpm) -> Result<(), Failure> {
     if options.not_need_init {
         tpm.init(false).map_err(|refused| failure!("{}", refused.why))?;
         if let Some(kind) = options.startup {
@@ -162,7 +161,6 @@ fn power_up(options: &Options, shared: &Shared) -> Result<(), Failure> {
     } else if !options.incoming {
         tpm.check_stored().map_err(|refused| failure!("{}", refused.why))?;
     }
-    shared.publish(&tpm);
     Ok(())
 }
 
@@ -243,11 +241,11 @@ fn serve(options: &Options, ready: Option<background::Ready>) -> Result<ExitCode
     let control = options.ctrl.as_ref().map(|c| bind("ctrl", &c.endpoint)).transpose()?;
     let server = options.server.as_ref().map(|s| bind("server", &s.endpoint)).transpose()?;
     let cancel = Arc::new(AtomicBool::new(false));
-    let tpm = make_tpm(options, cancel.clone())?;
+    let mut tpm = make_tpm(options, cancel.clone())?;
     let pid = options.pid.as_ref().map(PidFile::write).transpose()?;
+    power_up(options, &mut tpm)?;
     let shared = Shared::new(tpm, cancel, options.reject_locality_4, options.allow_set_locality);
     let shared = Arc::new(shared.map_err(|e| failure!("cannot make an event: {e}"))?);
-    power_up(options, &shared)?;
     let action = options.seccomp.unwrap_or(SeccompAction::Kill);
     seccomp::install(action)?;
 

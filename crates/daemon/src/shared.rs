@@ -2,8 +2,8 @@
 //! must be readable and settable while a long command holds that lock.
 
 use crate::log::say;
-use crate::tpm::Tpm;
-use core::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use crate::served::{Canceller, Describe, Served};
+use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
 use rustix::event::{EventfdFlags, eventfd};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -12,11 +12,21 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 const SET_LOCALITY: [u8; 4] = [0x20, 0x00, 0x10, 0x00];
 const TPM_RC_LOCALITY: [u8; 10] = [0x80, 0x01, 0, 0, 0, 10, 0, 0, 0x09, 0x07];
 const TPM_RC_SUCCESS: [u8; 10] = [0x80, 0x01, 0, 0, 0, 10, 0, 0, 0, 0];
+const TPM_RC_FAILURE: [u8; 10] = [0x80, 0x01, 0, 0, 0, 10, 0, 0, 0x01, 0x01];
+/// INIT of the control channel.
+const INIT: u32 = 2;
 
 /// Shared by all threads of the process.
 pub(crate) struct Shared {
-    tpm: Mutex<Tpm>,
+    tpm: Mutex<Box<dyn Served>>,
     cancel: Arc<AtomicBool>,
+    canceller: Option<Canceller>,
+    capabilities: u32,
+    describe: Describe,
+    fails_closed: bool,
+    highest_locality: u8,
+    /// The control command that failed, while that stops the guest's commands; else 0.
+    refusing: AtomicU32,
     executing: AtomicBool,
     running: AtomicBool,
     established: AtomicBool,
@@ -43,13 +53,19 @@ fn put(response: &mut [u8], answer: &[u8]) -> usize {
 impl Shared {
     /// Around a TPM that was made with the same `cancel` flag.
     pub(crate) fn new(
-        tpm: Tpm,
+        tpm: impl Served + 'static,
         cancel: Arc<AtomicBool>,
         reject_locality_4: bool,
         allow_set_locality: bool,
     ) -> rustix::io::Result<Self> {
         let shared = Self {
             cancel,
+            canceller: tpm.canceller(),
+            capabilities: tpm.capabilities(),
+            describe: tpm.describe(),
+            fails_closed: tpm.fails_closed(),
+            highest_locality: tpm.highest_locality(),
+            refusing: AtomicU32::new(0),
             executing: AtomicBool::new(false),
             running: AtomicBool::new(false),
             established: AtomicBool::new(false),
@@ -61,32 +77,56 @@ impl Shared {
             data_free: Condvar::new(),
             ending: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
             failed: AtomicBool::new(false),
-            tpm: Mutex::new(tpm),
+            tpm: Mutex::new(Box::new(tpm)),
         };
-        shared.publish(&shared.tpm());
+        shared.publish(shared.tpm().as_ref());
         Ok(shared)
     }
 
     /// The TPM; waits for a running command.
-    pub(crate) fn tpm(&self) -> MutexGuard<'_, Tpm> {
+    pub(crate) fn tpm(&self) -> MutexGuard<'_, Box<dyn Served>> {
         self.tpm.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The TPM for a power change: a running command is told to stop first.
-    pub(crate) fn interrupt(&self) -> MutexGuard<'_, Tpm> {
+    pub(crate) fn interrupt(&self) -> MutexGuard<'_, Box<dyn Served>> {
         self.cancel();
         self.tpm()
     }
 
-    /// CANCEL_TPM_CMD: the running command, if any, ends with TPM_RC_CANCELED.
-    pub(crate) fn cancel(&self) {
-        if self.executing.load(Ordering::SeqCst) {
-            self.cancel.store(true, Ordering::SeqCst);
+    /// CANCEL_TPM_CMD: the running command, if any, ends with TPM_RC_CANCELED. False if it could not be told so.
+    pub(crate) fn cancel(&self) -> bool {
+        if !self.executing.load(Ordering::SeqCst) {
+            return true;
+        }
+        self.cancel.store(true, Ordering::SeqCst);
+        self.canceller.as_ref().is_none_or(|cancel| cancel())
+    }
+
+    /// The bits of GET_CAPABILITY.
+    pub(crate) fn capabilities(&self) -> u32 {
+        self.capabilities
+    }
+
+    /// The text of GET_INFO.
+    pub(crate) fn describe(&self, flags: u64) -> String {
+        (self.describe)(flags)
+    }
+
+    /// A control command that acts on the TPM had this result. Where failures stop the guest, it goes on after the same
+    /// command succeeded, or INIT did.
+    pub(crate) fn after_control(&self, command: u32, result: u32) {
+        if result != 0 {
+            if self.fails_closed && self.refusing.swap(command, Ordering::SeqCst) == 0 {
+                say!("control command 0x{command:02x} failed; until it succeeds no command of the guest is executed");
+            }
+        } else if command == INIT || command == self.refusing.load(Ordering::SeqCst) {
+            self.refusing.store(0, Ordering::SeqCst);
         }
     }
 
     /// Makes the values that are read without the lock those of `tpm`.
-    pub(crate) fn publish(&self, tpm: &Tpm) {
+    pub(crate) fn publish(&self, tpm: &dyn Served) {
         self.running.store(tpm.is_running(), Ordering::SeqCst);
         self.established.store(tpm.established(), Ordering::SeqCst);
     }
@@ -103,7 +143,7 @@ impl Shared {
 
     /// Sets the locality of the next commands; false if it is refused.
     pub(crate) fn set_locality(&self, locality: u8) -> bool {
-        let allowed = locality <= 4 && !(locality == 4 && self.reject_locality_4);
+        let allowed = locality <= self.highest_locality && !(locality == 4 && self.reject_locality_4);
         if allowed {
             self.locality.store(locality, Ordering::SeqCst);
         }
@@ -124,6 +164,9 @@ impl Shared {
         if self.allow_set_locality && command.get(6..10) == Some(&SET_LOCALITY) && self.is_running() {
             let accepted = command.len() == 11 && command.last().is_some_and(|l| self.set_locality(*l));
             return Some(put(response, if accepted { &TPM_RC_SUCCESS } else { &TPM_RC_LOCALITY }));
+        }
+        if self.refusing.load(Ordering::SeqCst) != 0 {
+            return Some(put(response, &TPM_RC_FAILURE));
         }
         let mut tpm = self.tpm();
         if let Err(refused) = tpm.relock() {

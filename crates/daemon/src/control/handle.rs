@@ -1,8 +1,8 @@
 //! Answers requests.
 
 use super::request::{self, Command, Incoming, Request, Stream};
-use crate::info;
 use crate::log::{say, trace};
+use crate::served::Served;
 use crate::shared::Shared;
 use crate::tpm::{MAX_BLOB, Refused, result};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -12,8 +12,6 @@ use rustix::net::SendFlags;
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
-/// All commands of the table for a TPM 2.0 on sockets.
-const CAPABILITIES: u32 = 0x1_ffff;
 /// Text bytes in one GET_INFO answer.
 const INFO_CHUNK: usize = 3072;
 /// A client that does not take its answer for this long is dropped, so that it cannot hold up the process.
@@ -108,6 +106,21 @@ impl Command {
         )
     }
 
+    /// Commands that do something to the TPM as the guest sees it.
+    fn acts(self) -> bool {
+        matches!(
+            self,
+            Self::Init
+                | Self::Stop
+                | Self::SetLocality
+                | Self::HashStart
+                | Self::HashData
+                | Self::HashEnd
+                | Self::CancelTpmCmd
+                | Self::ResetTpmEstablished
+        )
+    }
+
     /// Commands that have nothing behind their number.
     fn stands_alone(self) -> bool {
         matches!(
@@ -139,8 +152,13 @@ impl Control {
             Incoming::Fragment => answer(&[result::BAD_PARAMETER]),
             Incoming::Request(request) => {
                 trace!(2, "control command 0x{:02x}, {} bytes", request.number, request.body.len());
+                let (command, number) = (request.command, request.number);
                 let answer = self.answer(fd, request, &mut outcome);
-                trace!(2, "control answer 0x{:x}", word(&answer, 0).unwrap_or(0));
+                let result = word(&answer, 0).unwrap_or(0);
+                trace!(2, "control answer 0x{result:x}");
+                if command.is_some_and(Command::acts) {
+                    self.shared.after_control(number, result);
+                }
                 answer
             }
         };
@@ -167,7 +185,7 @@ impl Control {
             return bad();
         }
         match command {
-            Command::GetCapability => answer(&[result::SUCCESS, CAPABILITIES]),
+            Command::GetCapability => answer(&[result::SUCCESS, self.shared.capabilities()]),
             Command::Init => match word(body, 0) {
                 Some(flags) if body.len() == 4 => answer(&[self.init(flags)]),
                 _ => bad(),
@@ -190,19 +208,10 @@ impl Control {
                 Some(_) => answer(&[result::BAD_LOCALITY]),
                 None => bad(),
             },
-            Command::HashStart => answer(&[self.with_tpm(|tpm| {
-                tpm.hash_start();
-                result::SUCCESS
-            })]),
+            Command::HashStart => answer(&[self.with_tpm(|tpm| tpm.hash_start())]),
             Command::HashData => answer(&[self.hash_data(fd, body)]),
-            Command::HashEnd => answer(&[self.with_tpm(|tpm| {
-                tpm.hash_end();
-                result::SUCCESS
-            })]),
-            Command::CancelTpmCmd => {
-                self.shared.cancel();
-                answer(&[result::SUCCESS])
-            }
+            Command::HashEnd => answer(&[self.with_tpm(|tpm| tpm.hash_end())]),
+            Command::CancelTpmCmd => answer(&[if self.shared.cancel() { result::SUCCESS } else { result::FAIL }]),
             Command::StoreVolatile => answer(&[code(self.shared.tpm().store_volatile())]),
             Command::GetStateBlob => match (word(body, 0), word(body, 1), size(body, 2)) {
                 (Some(flags), Some(blob_type), Some(offset)) => self.get_state_blob(flags, blob_type, offset),
@@ -222,7 +231,7 @@ impl Control {
                 }
                 None => bad(),
             },
-            Command::GetInfo => get_info(body).unwrap_or_else(bad),
+            Command::GetInfo => self.get_info(body).unwrap_or_else(bad),
             Command::LockStorage => match word(body, 0) {
                 Some(retries) => {
                     let locked = code(self.shared.tpm().lock_storage(retries));
@@ -233,34 +242,35 @@ impl Control {
         }
     }
 
-    fn with_tpm(&self, run: impl FnOnce(&mut crate::tpm::Tpm) -> u32) -> u32 {
+    fn with_tpm(&self, run: impl FnOnce(&mut dyn Served) -> u32) -> u32 {
         let mut tpm = self.shared.tpm();
-        let code = run(&mut tpm);
-        self.shared.publish(&tpm);
+        let code = run(tpm.as_mut());
+        self.shared.publish(tpm.as_ref());
         code
     }
 
     fn init(&self, flags: u32) -> u32 {
         let mut tpm = self.shared.interrupt();
         let code = code(tpm.init(flags & 1 != 0));
-        self.shared.publish(&tpm);
+        self.shared.publish(tpm.as_ref());
         code
     }
 
     fn stop(&self) -> u32 {
         let mut tpm = self.shared.interrupt();
-        tpm.stop();
-        self.shared.publish(&tpm);
-        result::SUCCESS
+        let code = tpm.stop();
+        self.shared.publish(tpm.as_ref());
+        code
     }
 
     fn hash_data(&self, fd: BorrowedFd<'_>, body: &[u8]) -> u32 {
         let stream = body.get(4..).zip(size(body, 0)).and_then(|(first, length)| Stream::new(fd, first, length));
         let Some(mut stream) = stream else { return result::BAD_PARAMETER };
+        let mut code = result::SUCCESS;
         loop {
-            match stream.next(&mut |piece| self.shared.tpm().hash_data(piece)) {
+            match stream.next(&mut |piece| code = code.max(self.shared.tpm().hash_data(piece))) {
                 Some(true) => {}
-                Some(false) => return result::SUCCESS,
+                Some(false) => return code,
                 None => return result::IO_ERROR,
             }
         }
@@ -333,19 +343,19 @@ impl Control {
             }
         }
     }
-}
 
-fn get_info(body: &[u8]) -> Option<Answer> {
-    let (high, low, offset) = (word(body, 0)?, word(body, 1)?, size(body, 2)?);
-    word(body, 3)?;
-    let text = info::json((u64::from(high) << 32) | u64::from(low));
-    let rest = text.as_bytes().get(offset..).filter(|r| !r.is_empty())?;
-    let mut chunk = rest.to_vec();
-    chunk.push(0);
-    chunk.truncate(INFO_CHUNK);
-    let total = u32::try_from(text.len()).ok()?.checked_add(1)?;
-    let head = answer(&[result::SUCCESS, total, u32::try_from(chunk.len()).ok()?]);
-    Some(Zeroizing::new([head.as_slice(), &chunk].concat()))
+    fn get_info(&self, body: &[u8]) -> Option<Answer> {
+        let (high, low, offset) = (word(body, 0)?, word(body, 1)?, size(body, 2)?);
+        word(body, 3)?;
+        let text = self.shared.describe((u64::from(high) << 32) | u64::from(low));
+        let rest = text.as_bytes().get(offset..).filter(|r| !r.is_empty())?;
+        let mut chunk = rest.to_vec();
+        chunk.push(0);
+        chunk.truncate(INFO_CHUNK);
+        let total = u32::try_from(text.len()).ok()?.checked_add(1)?;
+        let head = answer(&[result::SUCCESS, total, u32::try_from(chunk.len()).ok()?]);
+        Some(Zeroizing::new([head.as_slice(), &chunk].concat()))
+    }
 }
 
 #[cfg(test)]
