@@ -5,6 +5,8 @@
     qmp       a QMP client
     agent     runs scripts inside a guest over its second serial port
     machine   a QEMU process: firmware, TPM device, disks
+    control   a proxy that notes what QEMU says to a TPM daemon
+    disk      disk images
     report    prints results and counts them
 
 Only processes that were started here are ever ended.

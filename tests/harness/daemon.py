@@ -3,6 +3,7 @@
 Placeholders of a template, filled in when the daemon starts:
 
     {vtpmd}   the program built from this tree
+    {swtpm}   the same under the name swtpm, by which it keeps its state in swtpm's format
     {state}   state directory
     {channel} options for the sockets, chosen by the test (control only for QEMU; Unix or TCP for clients)
     {key}     a file with the 256-bit key of the state, 64 hexadecimal digits, mode 0600
@@ -87,6 +88,8 @@ class Daemon:
         fill = {"state": shlex.quote(self.state), "key": shlex.quote(self.key), "log": shlex.quote(self.log)}
         if "{vtpmd}" in self.template:
             fill["vtpmd"] = shlex.quote(vtpmd())
+        if "{swtpm}" in self.template:
+            fill["swtpm"] = shlex.quote(self._by_name())
         argv = shlex.split(self.template.format(channel=channel, **fill))
         # Output of its own, so that the daemon's log file is the daemon's alone.
         self.process = Process(argv, self.log + ".out", cwd=self.dir)
@@ -97,6 +100,13 @@ class Daemon:
             self.process.stop()
             raise SetupError(f"{e}\n--- {argv[0]}\n{tail(self.log + '.out')}\n{tail(self.log)}") from e
         return self
+
+    def _by_name(self):
+        """A link named swtpm to the program of this tree."""
+        link = os.path.join(self.dir, "swtpm")
+        if not os.path.islink(link):
+            os.symlink(vtpmd(), link)
+        return link
 
     def alive(self):
         """Whether the process runs."""

@@ -24,9 +24,9 @@ class Bench:
         self.shape = {"model": model, "firmware": firmware, "accel": options.accel, **shape}
         self.daemon, self.machine = self.add_daemon("tpm"), None
 
-    def add_daemon(self, name):
-        """A TPM daemon with a state of its own; it ends with the scenario."""
-        daemon = Daemon(self.options.tpm_cmd, self.place.dir, self.place.sockets, name=name)
+    def add_daemon(self, name, template=None):
+        """A TPM daemon with a state of its own; it ends with the scenario. Without a template that of run.py."""
+        daemon = Daemon(template or self.options.tpm_cmd, self.place.dir, self.place.sockets, name=name)
         self.place.keep(daemon.stop)
         return daemon
 

@@ -57,6 +57,35 @@ pub(crate) const KEYS: &[Need] = &[
     need("python3", "python3"),
 ];
 
+/// What makes states as swtpm's users have them.
+pub(crate) const SWTPM_TOOLS: &[Need] = &[
+    need("swtpm_setup", "swtpm-tools"),
+    need("swtpm_ioctl", "swtpm-tools"),
+    need("/usr/bin/swtpm_localca", "swtpm-tools"),
+];
+
+/// For libvirt hosts in name spaces of their own.
+pub(crate) const LIBVIRT: &[Need] = &[
+    need("libvirtd", "libvirt-daemon"),
+    need("/etc/libvirt/libvirtd.conf", "libvirt-daemon-system"),
+    need("virsh", "libvirt-clients"),
+    need("bindfs", "bindfs"),
+    need("ip", "iproute2"),
+    need("nsenter", "util-linux"),
+];
+
+/// For the build of QEMU's own tests from Debian's source package.
+pub(crate) const QTEST: &[Need] = &[
+    need("dpkg-source", "dpkg-dev"),
+    need("gcc", "gcc"),
+    need("ninja", "ninja-build"),
+    need("meson", "meson"),
+    need("pkg-config", "pkg-config"),
+    need("/usr/include/glib-2.0/glib.h", "libglib2.0-dev"),
+    need("/usr/include/pixman-1/pixman.h", "libpixman-1-dev"),
+    need("/usr/include/libfdt.h", "libfdt-dev"),
+];
+
 /// For looking into machine code.
 pub(crate) const BINUTILS: &[Need] = &[need("objdump", "binutils"), need("addr2line", "binutils")];
 

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use crate::packages::{self, CLIENTS, GUEST, KEYS, SWTPM};
+use crate::packages::{self, CLIENTS, GUEST, KEYS, LIBVIRT, QTEST, SWTPM, SWTPM_TOOLS};
 use crate::run::{cargo, command, must, show, target};
 use crate::{Failure, check, demo, faults, fuzz, no_panic};
 
@@ -80,6 +80,20 @@ const STAGES: &[Stage] = &[
         quick: false,
         by_default: false,
         run: guest_long,
+    },
+    Stage {
+        name: "libvirt",
+        about: "domains with a TPM under Debian's libvirtd, with vtpmd in swtpm's place (needs root)",
+        quick: false,
+        by_default: false,
+        run: libvirt,
+    },
+    Stage {
+        name: "qtest",
+        about: "QEMU's own tests of its TPM devices, with vtpmd in swtpm's place",
+        quick: false,
+        by_default: false,
+        run: qtest,
     },
 ];
 
@@ -202,10 +216,28 @@ fn guest_long() -> Result<(), Failure> {
 
 /// Scenarios of `tests/vm/run.py`.
 fn scenarios(which: &str) -> Result<(), Failure> {
-    packages::ensure(&[GUEST])?;
+    packages::ensure(&[GUEST, SWTPM, SWTPM_TOOLS])?;
     demo::guest()?;
     let mut run = with_vtpmd(command("python3", &["tests/vm/run.py"]))?;
     run.arg("--guest").arg(target().join("guest")).arg("--dir").arg(target().join("vm")).arg(which);
+    must(run)
+}
+
+fn libvirt() -> Result<(), Failure> {
+    packages::ensure(&[GUEST, SWTPM, SWTPM_TOOLS, LIBVIRT])?;
+    if !packages::is_root() {
+        return Err("libvirt needs root, for the name spaces of its hosts".into());
+    }
+    demo::guest()?;
+    let mut run = with_vtpmd(command("python3", &["tests/libvirt/run.py"]))?;
+    run.arg("--guest").arg(target().join("guest"));
+    must(run)
+}
+
+fn qtest() -> Result<(), Failure> {
+    packages::ensure(&[GUEST, SWTPM, QTEST])?;
+    let mut run = with_vtpmd(command("bash", &["tests/vm/qtests"]))?;
+    run.arg("--out").arg(target().join("qtest"));
     must(run)
 }
 

@@ -1,8 +1,10 @@
 """The scenarios by name. Each is a function of the options of run.py and a work place; it raises when it fails."""
 
-from . import boot, crash, disk, move, power, software
+from . import boot, control, crash, disk, exchange, move, power, software, takeover
 
-SCENARIOS = {**boot.SCENARIOS, **power.SCENARIOS, **disk.SCENARIOS, **move.SCENARIOS, **crash.SCENARIOS, **software.SCENARIOS}
+SCENARIOS = {}
+for part in (boot, power, disk, move, crash, software, takeover, exchange, control):
+    SCENARIOS |= part.SCENARIOS
 
 # What guards every change: each front end, each firmware, and each way the TPM's state can go, once.
 QUICK = [
@@ -14,4 +16,5 @@ QUICK = [
     "move-live-seabios",
     "move-snapshot-seabios",
     "crash-nv",
+    "takeover-plain",
 ]

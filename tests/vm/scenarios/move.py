@@ -4,6 +4,7 @@ import os
 import shlex
 
 from bench import Bench, expect
+from harness.disk import make_qcow2
 from harness.process import SetupError
 
 BUSY = "(while :; do tpm2_getrandom --hex 16; echo; done > /tmp/busy 2>&1 &)"
@@ -27,9 +28,9 @@ def send(machine, uri, slow=False):
     machine.qmp.cmd("migrate", uri=uri)
 
 
-def arrive(bench, name, extra="", shared=None):
+def arrive(bench, name, extra="", shared=None, template=None):
     """A second machine that waits for the guest, on a TPM of its own; both, and where to send the guest."""
-    daemon = bench.add_daemon(name)
+    daemon = bench.add_daemon(name, template)
     if shared:
         daemon.state, daemon.key = shared.state, shared.key
     daemon.start_for_qemu(extra)
@@ -38,9 +39,9 @@ def arrive(bench, name, extra="", shared=None):
     return daemon, bench.add_machine(daemon, name, incoming=uri, variables=bench.machine.variables), uri
 
 
-def live(bench, name, extra="", shared=None):
+def live(bench, name, extra="", shared=None, template=None):
     """Move the guest to a second machine; the bench then has that one."""
-    daemon, machine, uri = arrive(bench, name, extra, shared)
+    daemon, machine, uri = arrive(bench, name, extra, shared, template)
     send(bench.machine, uri)
     bench.machine.qmp.wait_migration(bench.options.timeout)
     machine.qmp.wait_event("RESUME", 20)
@@ -168,30 +169,6 @@ def monitor(bench, line):
     answer = bench.machine.qmp.cmd("human-monitor-command", command_line=line).strip()
     if answer:
         raise SetupError(f"{line}: {answer}")
-
-
-def make_qcow2(path, size):
-    """An empty qcow2 image (version 2, clusters of 64 KiB), in which QEMU can keep snapshots.
-
-    The header, one cluster of the refcount table, one refcount block for the first four clusters, an empty L1 table:
-    QEMU's docs/interop/qcow2.txt.
-    """
-    cluster = 1 << 16
-    entries = -(-size // (cluster * (cluster // 8)))
-    header = b"QFI\xfb" + b"".join(
-        value.to_bytes(length, "big")
-        for value, length in (
-            (2, 4), (0, 8), (0, 4), (16, 4), (size, 8), (0, 4),  # version, backing file, cluster bits, size, encryption
-            (entries, 4), (3 * cluster, 8),  # L1 table
-            (cluster, 8), (1, 4),  # refcount table
-            (0, 4), (0, 8),  # snapshots
-        )
-    )
-    with open(path, "wb") as file:
-        file.write(header.ljust(cluster, b"\0"))
-        file.write((2 * cluster).to_bytes(8, "big").ljust(cluster, b"\0"))
-        file.write((1).to_bytes(2, "big") * 4)
-        file.truncate(4 * cluster)
 
 
 SCENARIOS = {

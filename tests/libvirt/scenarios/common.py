@@ -1,0 +1,38 @@
+"""What several scenarios ask."""
+
+import uuid
+
+from harness.process import SetupError, wait_for
+from harness.report import CaseFailed
+
+PASSPHRASE = "the pass phrase of a vtpm"
+
+
+def expect(condition, message):
+    """Fail the scenario unless a condition holds."""
+    if not condition:
+        raise CaseFailed(message)
+
+
+def no_tpm_left(host):
+    """No daemon is left when its guest is off."""
+    try:
+        wait_for(lambda: not host.tpms(), 10, "end of the TPM daemon")
+    except SetupError as e:
+        raise CaseFailed(f"host {host.name}: a TPM daemon still runs although no guest does") from e
+
+
+def make_secret(*hosts, value=PASSPHRASE):
+    """A secret of the usage vtpm with the same value on all hosts; its UUID."""
+    name = str(uuid.uuid4())
+    for host in hosts:
+        host.secret(name, value)
+    return name
+
+
+def refused(host, command, reasons):
+    """A command of virsh must fail, with one of the reasons in its message; the message."""
+    status, output = host.try_virsh(*command)
+    expect(status, f"virsh {' '.join(command)} succeeded")
+    expect(any(reason in output for reason in reasons), f"virsh {' '.join(command)} failed for an unexpected reason:\n{output}")
+    return output

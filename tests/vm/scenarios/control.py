@@ -1,0 +1,99 @@
+"""The control channel as QEMU uses it: the commands in order, with the answers of Debian's swtpm and of vtpmd."""
+
+import os
+import shlex
+
+from bench import Bench, expect
+from harness.control import ControlLog
+
+from .move import send
+from .takeover import SWTPM, VTPMD
+
+# QEMU 7.2. First it looks what it has, then the device asks for the buffer and starts the TPM; 3968 is what fits into
+# a CRB, TIS takes 4096.
+OPEN = ["SET_DATAFD with a descriptor", "GET_CAPABILITY"]
+ASK = ["STOP", "SET_BUFFERSIZE 0"]
+SAVE = ["GET_STATEBLOB permanent 1", "GET_STATEBLOB volatile 1", "GET_STATEBLOB savestate 1"]
+LOAD = ["STOP", "SET_STATEBLOB permanent 0", "SET_STATEBLOB volatile 0", "INIT 1"]
+
+
+def size(model):
+    """What QEMU does to have a buffer."""
+    return ["STOP", f"SET_BUFFERSIZE {4096 if model == 'tis' else 3968}"]
+
+
+class Watched(Bench):
+    """A bench whose machines talk to the daemon through a proxy."""
+
+    def watch(self, name="tpm", template=None):
+        """Start a daemon of its own behind a proxy."""
+        self.daemon = daemon = self.add_daemon(name, template)
+        daemon.start_for_qemu()
+        self.log = ControlLog(os.path.join(self.place.sockets, name + ".front"), daemon.ctrl)
+        daemon.ctrl = os.path.join(self.place.sockets, name + ".front")
+
+    def quit(self):
+        """End QEMU; the daemon must end with it."""
+        self.machine.quit()
+        expect(self.daemon.process.wait(10), "the TPM daemon did not end with QEMU")
+        self.log.close()
+
+
+def life(bench, template, model):
+    """Boot, reset, sleep, save to a file, restore: each step with what QEMU said in it, and the exchanges."""
+    steps = []
+
+    def step(name, wanted):
+        said, exchanges = bench.log.names(), bench.log.take()
+        expect(said == wanted, f"{name}: QEMU said\n  {said}\ninstead of\n  {wanted}")
+        steps.append((name, exchanges))
+
+    bench.watch("source", template)
+    bench.machine = bench.add_machine(bench.daemon, "source")
+    bench.machine.wait_boot(bench.options.timeout)
+    # SeaBIOS resets the machine once when it starts.
+    start = ASK + size(model) + ["INIT 0"]
+    step("boot", OPEN + start + start)
+    bench.machine.reset(bench.options.timeout)
+    step("reset", start)
+    bench.machine.suspend(bench.options.timeout)
+    step("sleep and wake up", start)
+    saved = os.path.join(bench.place.dir, "saved")
+    bench.machine.qmp.cmd("stop")
+    send(bench.machine, f"exec:cat > {shlex.quote(saved)}")
+    bench.machine.qmp.wait_migration(bench.options.timeout)
+    step("save", SAVE)
+    bench.quit()
+    step("end", ["SHUTDOWN"])
+    bench.watch("target", template)
+    bench.machine = bench.add_machine(bench.daemon, "target", incoming="defer")
+    step("wait for a guest", OPEN + ASK + size(model))
+    bench.machine.qmp.cmd("migrate-incoming", uri=f"exec:cat {shlex.quote(saved)}")
+    bench.machine.qmp.wait_migration(bench.options.timeout)
+    bench.machine.qmp.cmd("cont")
+    bench.machine.agent.ping()
+    step("restore", LOAD)
+    bench.quit()
+    step("end again", ["SHUTDOWN"])
+    return steps
+
+
+def same_as_swtpm(model):
+    """QEMU says the same to both, in the documented order, and hears the same results."""
+
+    def scenario(options, place):
+        runs = []
+        for name, template in (("swtpm", SWTPM), ("vtpmd", VTPMD)):
+            inner = type(place)(os.path.join(place.dir, name))
+            try:
+                runs.append(life(Watched(options, inner, model, memory=256), template, model))
+            finally:
+                inner.close(keep=True)
+        for (step, theirs), (_, ours) in zip(*runs):
+            theirs, ours = ([str(exchange) for exchange in side] for side in (theirs, ours))
+            expect(theirs == ours, f"{step}: swtpm answers\n  {theirs}\nvtpmd\n  {ours}")
+
+    return scenario
+
+
+SCENARIOS = {f"control-{model}": same_as_swtpm(model) for model in ("tis", "crb")}

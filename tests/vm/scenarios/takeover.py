@@ -1,0 +1,127 @@
+"""In swtpm's place: a TPM that Debian's swtpm has made, and a disk that only it opens, under vtpmd and back again.
+
+These compare two programs, so they always run vtpmd and swtpm, whatever --tpm-cmd says.
+"""
+
+import os
+import secrets
+import subprocess
+
+from bench import Bench, expect
+from harness.daemon import vtpmd
+from harness.process import SetupError
+
+SWTPM = "swtpm socket --tpm2 --tpmstate dir={state} {channel} --log file={log},level=1"
+VTPMD = "{vtpmd} socket --tpm2 --tpmstate dir={state} {channel} --log file={log},level=1"
+PASSPHRASE = " --key pwdfile={key},mode=aes-256-cbc"
+
+
+def made_by_swtpm(daemon, place, encrypted):
+    """Have Debian's swtpm_setup make the TPM, with an endorsement key and certificates, as libvirt does."""
+    authority = os.path.join(place.dir, "authority")
+    os.mkdir(authority)
+
+    def write(name, text):
+        path = os.path.join(place.dir, name)
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(text)
+        return path
+
+    options = write("localca.options", "--platform-manufacturer Test --platform-version 1 --platform-model QEMU\n")
+    localca = write("localca.conf", f"statedir = {authority}\nsigningkey = {authority}/key.pem\n"
+                    f"issuercert = {authority}/cert.pem\ncertserial = {authority}/serial\n")
+    config = write("setup.conf", "create_certs_tool = /usr/bin/swtpm_localca\n"
+                   f"create_certs_tool_config = {localca}\ncreate_certs_tool_options = {options}\n"
+                   "active_pcr_banks = sha1,sha256\n")
+    run("/usr/bin/swtpm_setup", "--tpm2", "--tpm-state", daemon.state, "--config", config, "--createek",
+        "--create-ek-cert", "--create-platform-cert", "--lock-nvram", "--not-overwrite",
+        *(["--pwdfile", daemon.key, "--cipher", "aes-256-cbc"] if encrypted else []))
+
+
+def run(*command):
+    """A command on the host that must succeed."""
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
+    if done.returncode:
+        raise SetupError(f"{' '.join(command)}: exit {done.returncode}\n{done.stdout.decode('utf-8', 'replace')}")
+
+
+def files(folder):
+    """Names and contents of a folder's files."""
+    found = {}
+    for name in os.listdir(folder):
+        with open(os.path.join(folder, name), "rb") as file:
+            found[name] = file.read()
+    return found
+
+
+def stage(bench, who, secret, wanted):
+    """One boot: the disk opens by the TPM, the owner's things are there; the facts for the next stage."""
+    bench.power_on()
+    bench.script("luks-unlock.sh")
+    facts = bench.script("owner-facts.sh").splitlines()
+    expect(f"nv {secret}" in facts and f"sealed {secret}" in facts, f"{who}: the secret is not the one that was stored")
+    changed = [f"{a!r} was {b!r}" for a, b in zip(facts, wanted) if a != b]
+    expect(facts == wanted and not changed, f"{who} says something else than swtpm: {', '.join(changed) or facts}")
+    # The next stage must count on from here.
+    bench.shell("tpm2_nvincrement -Q -C o 0x1500041")
+    bench.power_off()
+    return [count_on(fact) for fact in wanted]
+
+
+def count_on(fact):
+    """The fact after one more increment of the counter."""
+    word, _, number = fact.partition(" ")
+    return f"counter {int(number) + 1}" if word == "counter" else fact
+
+
+def takeover(encrypted, convert, model="crb", firmware="seabios"):
+    """swtpm makes the TPM and a guest binds a LUKS volume to it; vtpmd takes the folder over, by starting on it or by
+    `vtpmd convert`; `vtpmd convert` gives it back, and swtpm goes on. All three see the same TPM."""
+
+    def scenario(options, place):
+        key = PASSPHRASE if encrypted else ""
+        bench = Bench(options, place, model, firmware, disks=(place.file("data.img", 48 << 20),))
+        first = bench.daemon = bench.add_daemon("first", SWTPM + key)
+        made_by_swtpm(first, place, encrypted)
+        secret = secrets.token_hex(16)
+        bench.power_on()
+        bench.script("luks-enroll.sh")
+        bench.script("owner-fill.sh", SECRET=secret)
+        facts = bench.script("owner-facts.sh").splitlines()
+        expect(f"nv {secret}" in facts, "swtpm does not hold the secret")
+        bench.power_off()
+        facts = stage(bench, "swtpm after a power cycle", secret, facts)
+
+        left = files(first.state)
+        ours = bench.daemon = bench.add_daemon("ours", VTPMD + key)
+        old_key, new_key = (["--key", f"pwdfile={first.key}"], ["--new-key", f"pwdfile={ours.key}"]) if encrypted else ([], [])
+        if convert:
+            run(vtpmd(), "convert", "--from", f"swtpm:{first.state}", *old_key, "--to", f"vtpmd:{ours.state}", *new_key)
+        else:
+            ours.state, ours.key = first.state, first.key
+        facts = stage(bench, "vtpmd", secret, facts)
+        now = files(first.state)
+        expect(all(now[name] == left[name] for name in left if name != ".lock"), "vtpmd has changed swtpm's own files")
+        expect(encrypted or convert or "tpm.state" in now, "vtpmd keeps no state of its own")
+        if encrypted:
+            for name, data in {**now, **files(ours.state)}.items():
+                expect(secret.encode() not in data, f"the secret is readable in {name}")
+        # Once more, now from vtpmd's own state.
+        facts = stage(bench, "vtpmd after a power cycle", secret, facts)
+
+        back = bench.daemon = bench.add_daemon("back", SWTPM + key)
+        if encrypted:
+            old_key, new_key = ["--key", f"pwdfile={ours.key}"], ["--new-key", f"pwdfile={back.key},mode=aes-256-cbc"]
+        run(vtpmd(), "convert", "--from", f"vtpmd:{ours.state}", *old_key, "--to", f"swtpm:{back.state}", *new_key)
+        facts = stage(bench, "swtpm with the state of vtpmd", secret, facts)
+        stage(bench, "swtpm after another power cycle", secret, facts)
+
+    return scenario
+
+
+SCENARIOS = {
+    "takeover-plain": takeover(encrypted=False, convert=False),
+    "takeover-plain-convert": takeover(encrypted=False, convert=True, model="tis"),
+    "takeover-encrypted": takeover(encrypted=True, convert=False, model="tis"),
+    "takeover-encrypted-convert-ovmf": takeover(encrypted=True, convert=True, firmware="ovmf"),
+}
