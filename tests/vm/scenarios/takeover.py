@@ -74,9 +74,10 @@ def count_on(fact):
     return f"counter {int(number) + 1}" if word == "counter" else fact
 
 
-def takeover(encrypted, convert, model="crb", firmware="seabios"):
+def takeover(encrypted, convert, model="crb", firmware="seabios", cycles=True):
     """swtpm makes the TPM and a guest binds a LUKS volume to it; vtpmd takes the folder over, by starting on it or by
-    `vtpmd convert`; `vtpmd convert` gives it back, and swtpm goes on. All three see the same TPM."""
+    `vtpmd convert`; `vtpmd convert` gives it back, and swtpm goes on. All three see the same TPM, and see it again after
+    a power cycle of their own."""
 
     def scenario(options, place):
         key = PASSPHRASE if encrypted else ""
@@ -86,11 +87,13 @@ def takeover(encrypted, convert, model="crb", firmware="seabios"):
         secret = secrets.token_hex(16)
         bench.power_on()
         bench.script("luks-enroll.sh")
+        bench.script("luks-unlock.sh")
         bench.script("owner-fill.sh", SECRET=secret)
         facts = bench.script("owner-facts.sh").splitlines()
         expect(f"nv {secret}" in facts, "swtpm does not hold the secret")
         bench.power_off()
-        facts = stage(bench, "swtpm after a power cycle", secret, facts)
+        if cycles:
+            facts = stage(bench, "swtpm after a power cycle", secret, facts)
 
         left = files(first.state)
         ours = bench.daemon = bench.add_daemon("ours", VTPMD + key)
@@ -106,21 +109,22 @@ def takeover(encrypted, convert, model="crb", firmware="seabios"):
         if encrypted:
             for name, data in {**now, **files(ours.state)}.items():
                 expect(secret.encode() not in data, f"the secret is readable in {name}")
-        # Once more, now from vtpmd's own state.
-        facts = stage(bench, "vtpmd after a power cycle", secret, facts)
+        if cycles:
+            facts = stage(bench, "vtpmd after a power cycle", secret, facts)
 
         back = bench.daemon = bench.add_daemon("back", SWTPM + key)
         if encrypted:
             old_key, new_key = ["--key", f"pwdfile={ours.key}"], ["--new-key", f"pwdfile={back.key},mode=aes-256-cbc"]
         run(vtpmd(), "convert", "--from", f"vtpmd:{ours.state}", *old_key, "--to", f"swtpm:{back.state}", *new_key)
         facts = stage(bench, "swtpm with the state of vtpmd", secret, facts)
-        stage(bench, "swtpm after another power cycle", secret, facts)
+        if cycles:
+            stage(bench, "swtpm after another power cycle", secret, facts)
 
     return scenario
 
 
 SCENARIOS = {
-    "takeover-plain": takeover(encrypted=False, convert=False),
+    "takeover-plain": takeover(encrypted=False, convert=False, cycles=False),
     "takeover-plain-convert": takeover(encrypted=False, convert=True, model="tis"),
     "takeover-encrypted": takeover(encrypted=True, convert=False, model="tis"),
     "takeover-encrypted-convert-ovmf": takeover(encrypted=True, convert=True, firmware="ovmf"),
