@@ -41,7 +41,7 @@ pub(crate) const CLIENTS: &[Need] = &[
 ];
 
 /// For the differential test and the benchmark: the TPM to compare with.
-pub(crate) const SWTPM: &[Need] = &[need("swtpm", "swtpm")];
+pub(crate) const SWTPM: &[Need] = &[need("swtpm", "swtpm"), need("swtpm_ioctl", "swtpm-tools")];
 
 /// Key managers that run on one machine, and what sets them up.
 pub(crate) const KEYS: &[Need] = &[

@@ -41,7 +41,7 @@ const STAGES: &[Stage] = &[
     },
     Stage {
         name: "compat",
-        about: "states that swtpm makes, taken over and given back, and the TPMs compared",
+        about: "states that swtpm makes, taken over and given back; our tools and swtpm's on both daemons",
         quick: false,
         by_default: true,
         run: compat,
@@ -192,8 +192,11 @@ fn differential() -> Result<(), Failure> {
 
 fn compat() -> Result<(), Failure> {
     packages::ensure(&[SWTPM])?;
-    let tests = ["test", "--release", "--quiet", "--package", "sealwright-compat", "--", "--test-threads=2"];
-    must(with_vtpmd(cargo(&tests))?)
+    for package in ["sealwright-compat", "sealwright-channel"] {
+        let tests = ["test", "--release", "--quiet", "--package", package, "--", "--test-threads=2"];
+        must(with_vtpmd(cargo(&tests))?)?;
+    }
+    Ok(())
 }
 
 fn clients() -> Result<(), Failure> {
