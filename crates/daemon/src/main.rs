@@ -15,6 +15,7 @@ mod info;
 mod instance;
 mod listen;
 mod log;
+mod manage;
 mod notify;
 mod options;
 mod pid;

@@ -6,13 +6,14 @@ use crate::convert::SwtpmFolder;
 use crate::failure::{Failure, failure};
 use crate::listen::{self, Bound, Listener};
 use crate::log::{self, say, trace};
+use crate::notify::Notify;
 use crate::options::{Options, Print, SeccompAction, StateOption};
 use crate::pid::PidFile;
 use crate::seal::SealKey;
 use crate::shared::Shared;
 use crate::tpm::{Manners, Tpm};
 use crate::user::Account;
-use crate::{data, info, instance, notify, seccomp, storage};
+use crate::{data, info, instance, manage, seccomp, storage};
 use core::sync::atomic::AtomicBool;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::{AsFd, OwnedFd};
@@ -161,6 +162,7 @@ fn power_up(options: &Options, tpm: &mut Tpm) -> Result<(), Failure> {
     } else if !options.incoming {
         tpm.check_stored().map_err(|refused| failure!("{}", refused.why))?;
     }
+    tpm.open_keys().map_err(|refused| failure!("{}", refused.why))?;
     Ok(())
 }
 
@@ -221,12 +223,6 @@ fn serve(options: &Options, ready: Option<background::Ready>) -> Result<ExitCode
             "without a control channel nobody can start the TPM: give --ctrl, or --flags not-need-init"
         ));
     }
-    let filtered = options.seccomp.is_none_or(|action| action != SeccompAction::None);
-    if filtered && options.store.key_manager.as_deref().is_some_and(storage::leaves_the_process) {
-        return Err(failure!(
-            "--key-manager: this one runs a program or connects to a socket, which the seccomp filter forbids: give --seccomp action=none too, or have the parent process fetch the key and pass it by fd:N"
-        ));
-    }
     // Before the pid file invites others to send them.
     let signals = signals()?;
     // Sockets come first: VM managers wait for them to appear for a second at most.
@@ -240,12 +236,14 @@ fn serve(options: &Options, ready: Option<background::Ready>) -> Result<ExitCode
     };
     let control = options.ctrl.as_ref().map(|c| bind("ctrl", &c.endpoint)).transpose()?;
     let server = options.server.as_ref().map(|s| bind("server", &s.endpoint)).transpose()?;
+    let manage = options.manage.as_ref().map(|endpoint| bind("manage", endpoint)).transpose()?;
     let cancel = Arc::new(AtomicBool::new(false));
     let mut tpm = make_tpm(options, cancel.clone())?;
     let pid = options.pid.as_ref().map(PidFile::write).transpose()?;
     power_up(options, &mut tpm)?;
     let shared = Shared::new(tpm, cancel, options.reject_locality_4, options.allow_set_locality);
     let shared = Arc::new(shared.map_err(|e| failure!("cannot make an event: {e}"))?);
+    let notify = Notify::connect();
     let action = options.seccomp.unwrap_or(SeccompAction::Kill);
     seccomp::install(action)?;
 
@@ -269,10 +267,15 @@ fn serve(options: &Options, ready: Option<background::Ready>) -> Result<ExitCode
         None => Ok(()),
     };
     started.map_err(|e| failure!("cannot start the data channel: {e}"))?;
+    if let Some(Bound::Listening(listener)) = manage {
+        let durability = storage::durability(&options.store, need_state(options)?);
+        let service = manage::Service { shared: shared.clone(), durability };
+        manage::start(listener, service).map_err(|e| failure!("cannot start the management socket: {e}"))?;
+    }
     if let Some(ready) = ready {
         ready.tell();
     }
-    notify::ready();
+    notify.ready();
     let clean = event_loop(&mut side, &shared, &signals);
 
     // The lock is kept until the process is gone: no command is answered after the shutdown.

@@ -3,10 +3,18 @@
 
 use crate::failure::{Failure, failure};
 use crate::options::SeccompAction;
+use core::sync::atomic::{AtomicBool, Ordering};
 use seccompiler::{BpfProgram, SeccompAction as Action, SeccompFilter};
 use std::collections::BTreeMap;
 
 mod calls;
+
+static CONFINED: AtomicBool = AtomicBool::new(false);
+
+/// True once a system call that the filter does not allow would end this process.
+pub(crate) fn is_confined() -> bool {
+    CONFINED.load(Ordering::SeqCst)
+}
 
 /// Installs the filter for this thread; the threads that it starts later have it too.
 pub(crate) fn install(action: SeccompAction) -> Result<(), Failure> {
@@ -22,5 +30,7 @@ pub(crate) fn install(action: SeccompAction) -> Result<(), Failure> {
     let filter = SeccompFilter::new(rules, otherwise, Action::Allow, arch)
         .and_then(TryInto::<BpfProgram>::try_into)
         .map_err(|e| failure!("--seccomp: cannot build the filter: {e}"))?;
-    seccompiler::apply_filter(&filter).map_err(|e| failure!("--seccomp: cannot install the filter: {e}"))
+    seccompiler::apply_filter(&filter).map_err(|e| failure!("--seccomp: cannot install the filter: {e}"))?;
+    CONFINED.store(matches!(action, SeccompAction::Kill), Ordering::SeqCst);
+    Ok(())
 }

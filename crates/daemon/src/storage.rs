@@ -3,10 +3,11 @@
 use crate::failure::{Failure, failure};
 use crate::options::{Options, StateOption, StoreOptions};
 use crate::seal::{LocalKey, SealKey};
+use crate::seccomp;
 use sealwright_state::anchor::FileAnchor;
 use sealwright_state::backend::{Backend, Device, Durability, Folder};
 use sealwright_state::disk::HostFolder;
-use sealwright_state::{KeyManager, Kind, Settings, Store};
+use sealwright_state::{DataKey, KeyContext, KeyError, KeyManager, Kind, Settings, Store, WrappedKey};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -25,15 +26,49 @@ pub(crate) fn key_manager(
             Err(failure!("--key and --key-manager exclude each other: one of them wraps the data key"))
         }
         (Some(address), None) => {
-            let opened = sealwright_keys::open(address);
-            opened.map(|manager| Some(Arc::from(manager))).map_err(|fault| failure!("--key-manager: {fault}"))
+            let opened = sealwright_keys::open(address).map_err(|fault| failure!("--key-manager: {fault}"))?;
+            Ok(Some(if leaves_the_process(address) { Arc::new(Early(opened)) } else { Arc::from(opened) }))
         }
         (None, key) => Ok(key.map(|key| Arc::new(LocalKey(key.clone())) as Arc<dyn KeyManager>)),
     }
 }
 
-/// True if the key manager of this address runs programs or connects to sockets, which the seccomp filter forbids.
-pub(crate) fn leaves_the_process(address: &str) -> bool {
+/// A key manager that can be asked until this process has confined itself. The kernel would end the process otherwise.
+struct Early(Box<dyn KeyManager>);
+
+impl Early {
+    fn ask(&self) -> Result<&dyn KeyManager, KeyError> {
+        if !seccomp::is_confined() {
+            return Ok(&*self.0);
+        }
+        let what =
+            "be asked any more: this process has shut itself off from it after its start (--seccomp). Start it again";
+        Err(KeyError::Unsupported { manager: self.0.name().to_owned(), what: what.to_owned() })
+    }
+}
+
+impl KeyManager for Early {
+    fn name(&self) -> &str {
+        self.0.name()
+    }
+
+    fn wrap(&self, context: &KeyContext, key: &DataKey) -> Result<WrappedKey, KeyError> {
+        self.ask()?.wrap(context, key)
+    }
+
+    fn unwrap(&self, context: &KeyContext, wrapped: &WrappedKey) -> Result<DataKey, KeyError> {
+        self.ask()?.unwrap(context, wrapped)
+    }
+}
+
+/// How long a commit waits, as the command line says.
+pub(crate) fn durability(options: &StoreOptions, state: &StateOption) -> Durability {
+    let usual = if state.fsync { Durability::Data } else { Durability::None };
+    options.durability.unwrap_or(usual)
+}
+
+/// True if the key manager of this address connects to a socket, which the seccomp filter forbids.
+fn leaves_the_process(address: &str) -> bool {
     use std::os::unix::fs::FileTypeExt;
     let is_socket = |path: &str| std::fs::metadata(path).is_ok_and(|found| found.file_type().is_socket());
     let place = |rest: &'_ str| rest.split('?').next().unwrap_or_default().to_owned();
@@ -42,8 +77,16 @@ pub(crate) fn leaves_the_process(address: &str) -> bool {
 
 /// The store that `--tpmstate` and the options about it describe. Nothing is read or locked yet.
 pub(crate) fn store(options: &Options, state: &StateOption, key: Option<&Arc<SealKey>>) -> Result<Store, Failure> {
-    let usual = if state.fsync { Durability::Data } else { Durability::None };
-    let durability = options.store.durability.unwrap_or(usual);
+    store_with(options, state, key_manager(&options.store, key)?)
+}
+
+/// The same, with this key manager.
+pub(crate) fn store_with(
+    options: &Options,
+    state: &StateOption,
+    keys: Option<Arc<dyn KeyManager>>,
+) -> Result<Store, Failure> {
+    let durability = durability(&options.store, state);
     let backend: Box<dyn Backend> = if state.single {
         let opened = Device::open(&state.dir, state.mode, Kind::Tpm, durability, state.lock);
         Box::new(opened.map_err(|e| failure!("cannot open the state {}: {e}", state.dir.display()))?)
@@ -51,7 +94,6 @@ pub(crate) fn store(options: &Options, state: &StateOption, key: Option<&Arc<Sea
         let disk = folder(&state.dir, "the state folder", state.mode)?;
         Box::new(Folder::new(disk, Kind::Tpm, durability, state.lock))
     };
-    let keys = key_manager(&options.store, key)?;
     let mut settings = Settings::new(Kind::Tpm);
     settings.vm = options.store.vm.clone();
     settings.accept_rollback = options.store.accept_rollback.clone();

@@ -245,6 +245,10 @@ impl Tpm {
     /// Takes the lock of the storage, trying again `retries` times, 10 ms apart.
     pub(crate) fn lock_storage(&mut self, retries: u32) -> Result<(), Refused> {
         let mut left = retries.min(60_000);
+        if self.engine.is_none() {
+            // Nothing older is in memory that could overwrite what another program has stored meanwhile.
+            self.host.store.forget();
+        }
         loop {
             match self.host.store.lock() {
                 Ok(()) => {
@@ -525,5 +529,6 @@ impl Tpm {
 }
 
 mod foreign;
+mod keys;
 #[cfg(test)]
 mod tests;

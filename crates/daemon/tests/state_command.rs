@@ -59,13 +59,3 @@ fn a_key_manager_keeps_the_state_and_people_can_look_at_it() {
     assert!(text(&with(&["history"]).stdout).contains("restored from generation 2: a test"));
     assert!(text(&with(&["show"]).stdout).contains("NV Indexes        0"));
 }
-
-#[test]
-fn a_key_manager_that_leaves_the_process_is_refused_under_the_filter() {
-    let folder = Folder::new("leaves");
-    let state = format!("dir={}", folder.text("state"));
-    let ctrl = format!("type=unixio,path={}", folder.text("ctrl"));
-    let words = ["socket", "--tpm2", "--tpmstate", &state, "--ctrl", &ctrl, "--key-manager", "libvirt:vm"];
-    let refused = vtpmd(&words);
-    assert!(!refused.status.success() && text(&refused.stderr).contains("seccomp"), "{}", text(&refused.stderr));
-}

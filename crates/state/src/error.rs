@@ -1,6 +1,6 @@
 //! Why a state cannot be read or written: each with its own name, what was expected, what was found, and what to do.
 
-use crate::identity::{Digest, Kind};
+use crate::identity::{DataKeyId, Digest, Kind};
 use crate::key::{EntropyFault, KeyError};
 
 /// A point on the line of generations.
@@ -123,6 +123,32 @@ pub enum StateError {
         place: String,
         /// What did not fit.
         why: String,
+    },
+    /// It was sealed with a new data key by somebody else, and that one cannot be had.
+    #[error(
+        "the data key of the state in {place} was changed from {before} to {now} by another program, and the new one cannot be opened: {why}. Start this program again, with the key manager or key that the state has now"
+    )]
+    KeyChanged {
+        /// Where.
+        place: String,
+        /// The data key that is known here.
+        before: DataKeyId,
+        /// The one that the state has.
+        now: DataKeyId,
+        /// What kept it from being opened.
+        why: Box<StateError>,
+    },
+    /// What was given is for another data key than the present one.
+    #[error(
+        "the state in {place} has the data key {found}, and what was given is for {expected}; its key was changed meanwhile: look at it again, and try again"
+    )]
+    OtherDataKey {
+        /// Where.
+        place: String,
+        /// The data key that was meant.
+        expected: DataKeyId,
+        /// The data key that the state has; zeros if it is not sealed.
+        found: DataKeyId,
     },
     /// It is sealed, and no key was given.
     #[error(

@@ -1,5 +1,7 @@
 //! Names: of a VM, of what is kept for it, of keys, and of one generation.
 
+use crate::error::StateError;
+use crate::key::EntropyFault;
 use core::fmt;
 use sha2::{Digest as _, Sha256};
 
@@ -18,6 +20,19 @@ impl VmId {
         let text = text.into();
         let good = (1..=255).contains(&text.len()) && !text.chars().any(char::is_control);
         if good { Ok(Self(text)) } else { Err(VmIdFault) }
+    }
+
+    /// A random UUID (RFC 9562, version 4), for a VM that nobody named.
+    pub(crate) fn random() -> Result<Self, StateError> {
+        let mut uuid = [0; 16];
+        crate::entropy::fill(&mut uuid)?;
+        if let Some(byte) = uuid.get_mut(6) {
+            *byte = (*byte & 0x0f) | 0x40;
+        }
+        if let Some(byte) = uuid.get_mut(8) {
+            *byte = (*byte & 0x3f) | 0x80;
+        }
+        Ok(Self::from_uuid(uuid))
     }
 
     /// The VM of this UUID, written as RFC 9562 says.
@@ -90,6 +105,24 @@ pub struct DataKeyId(pub [u8; 16]);
 impl DataKeyId {
     /// Stands where nothing is sealed.
     pub const NONE: Self = Self([0; 16]);
+
+    /// A name for a new data key.
+    pub fn random() -> Result<Self, EntropyFault> {
+        let mut id = Self::NONE;
+        crate::entropy::fill(&mut id.0)?;
+        Ok(id)
+    }
+
+    /// The name of these 32 hexadecimal digits, as it is printed.
+    pub fn from_hex(text: &str) -> Option<Self> {
+        let mut id = Self::NONE;
+        let digits = text.as_bytes();
+        (digits.len() == 32 && digits.iter().all(u8::is_ascii_hexdigit)).then_some(())?;
+        for (byte, pair) in id.0.iter_mut().zip(digits.chunks_exact(2)) {
+            *byte = u8::from_str_radix(core::str::from_utf8(pair).ok()?, 16).ok()?;
+        }
+        Some(id)
+    }
 }
 
 /// SHA-256 over the header and the sealed content of a generation: its name.
@@ -141,6 +174,16 @@ impl fmt::Debug for Digest {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_of_data_keys() {
+        let id = DataKeyId([0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 0xff]);
+        assert_eq!(DataKeyId::from_hex(&id.to_string()), Some(id));
+        for bad in ["", "00", "000102030405060708090a0b0c0d0e+f", "0001020304050607080\u{e9}0a0b0c0d0eff"] {
+            assert_eq!(DataKeyId::from_hex(bad), None, "{bad}");
+        }
+        assert_ne!(DataKeyId::random().unwrap(), DataKeyId::random().unwrap());
+    }
 
     #[test]
     fn names_of_vms() {

@@ -7,6 +7,7 @@ use crate::identity::{DataKeyId, Kind, VmId};
 use crate::reader::{Reader, put_sized};
 use core::fmt;
 use core::time::Duration;
+use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 /// The key that seals the state of one VM and kind: 32 random bytes, wiped when dropped.
@@ -29,6 +30,12 @@ impl DataKey {
         let mut key = Self([0; 32]);
         crate::entropy::fill(&mut key.0)?;
         Ok(key)
+    }
+
+    /// A code over `message` that only somebody with this key can make: HMAC-SHA-256 under a key that is derived for this
+    /// alone. It shows who could open the data key, and gives nothing of it away.
+    pub fn prove(&self, message: &[u8]) -> [u8; 32] {
+        crate::seal::proof(self, message)
     }
 
     /// The secret itself, for a key manager that wraps it.
@@ -237,6 +244,16 @@ pub trait KeyManager: Send + Sync {
 
     /// Opens a data key that [`KeyManager::wrap`] made for the same context.
     fn unwrap(&self, context: &KeyContext, wrapped: &WrappedKey) -> Result<DataKey, KeyError>;
+
+    /// Wraps a data key, and opens it once more before anything depends on it.
+    fn wrap_and_open(&self, context: &KeyContext, key: &DataKey) -> Result<WrappedKey, KeyError> {
+        let wrapped = self.wrap(context, key)?;
+        let again = self.unwrap(context, &wrapped)?;
+        if bool::from(again.expose().ct_eq(key.expose())) {
+            return Ok(wrapped);
+        }
+        Err(KeyError::WrongKey { manager: self.name().to_owned(), key: wrapped.key_id })
+    }
 
     /// True if `wrapped` was made with another than the present wrapping key (or version of it), so that a rewrap is due.
     fn is_outdated(&self, wrapped: &WrappedKey) -> bool {

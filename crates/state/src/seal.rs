@@ -66,6 +66,14 @@ impl Sealer {
     }
 }
 
+/// [`DataKey::prove`].
+pub(crate) fn proof(key: &DataKey, message: &[u8]) -> [u8; MAC] {
+    let mut proving = Zeroizing::new([0; 32]);
+    // As above, this cannot fail.
+    let _ = Hkdf::<Sha256>::new(None, key.expose()).expand(b"sealwright state v1: proof", proving.as_mut());
+    Hkdf::<Sha256>::extract(Some(proving.as_ref()), message).0.into()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -87,5 +95,9 @@ mod tests {
         let sealer = Sealer::new(&DataKey::new([7; 32]));
         assert_ne!(sealer.mac(b"a"), sealer.mac(b"b"));
         assert_ne!(sealer.check(), Sealer::new(&DataKey::new([8; 32])).check());
+        let key = DataKey::new([7; 32]);
+        assert_ne!(key.prove(b"a"), sealer.mac(b"a"), "each use has its own key");
+        assert_ne!(key.prove(b"a"), key.prove(b"b"));
+        assert_ne!(key.prove(b"a"), DataKey::new([8; 32]).prove(b"a"));
     }
 }

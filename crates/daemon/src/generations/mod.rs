@@ -2,6 +2,7 @@
 
 mod describe;
 mod history;
+mod rotate;
 #[cfg(test)]
 mod tests;
 
@@ -43,6 +44,12 @@ pub(crate) fn run(words: &[String]) -> Result<ExitCode, Failure> {
     if matches!(name.as_str(), "-h" | "--help") {
         print!("{}", help::STATE);
         return Ok(ExitCode::SUCCESS);
+    }
+    // These ask key managers, and may have to do with a vtpmd that runs.
+    match name.as_str() {
+        "rewrap" => return rotate::run(rotate::What::Rewrap, rest),
+        "reseal" => return rotate::run(rotate::What::Reseal, rest),
+        _ => {}
     }
     let Some((_, command)) = COMMANDS.iter().find(|(known, _)| known == name) else {
         return Err(failure!("'{name}' is not a command of vtpmd state; see vtpmd state --help"));

@@ -7,6 +7,8 @@ mod convert;
 pub(crate) mod generations;
 mod getopt;
 pub(crate) mod help;
+mod manage;
+pub(crate) mod rotate;
 mod store;
 mod suboptions;
 
@@ -160,6 +162,8 @@ pub(crate) struct Options {
     pub(crate) server: Option<DataChannel>,
     /// The control channel.
     pub(crate) ctrl: Option<ControlChannel>,
+    /// The management socket.
+    pub(crate) manage: Option<Endpoint>,
     /// The state.
     pub(crate) state: Option<StateOption>,
     /// How it is kept.
@@ -228,6 +232,7 @@ const TABLE: &[Spec] = &[
     option("pid", None, true),
     option("tpmstate", None, true),
     option("ctrl", None, true),
+    option("manage", None, true),
     option("flags", None, true),
     option("tpm2", None, false),
     option("seccomp", None, true),
@@ -488,6 +493,7 @@ impl Options {
             "pid" => self.pid = Some(pid(value)?),
             "tpmstate" => self.state = Some(state(value)?),
             "ctrl" => self.ctrl = Some(ctrl(value)?),
+            "manage" => self.manage = Some(manage::manage(value)?),
             "flags" => self.flags(value)?,
             "tpm2" => self.tpm2 = true,
             "seccomp" => {

@@ -21,7 +21,7 @@ pub(super) const ALLOWED: &[i64] = &[
     libc::SYS_fcntl,
     libc::SYS_dup,
     libc::SYS_ioctl,
-    // State files, and `NOTIFY_SOCKET`.
+    // State files.
     libc::SYS_openat,
     libc::SYS_pread64,
     libc::SYS_pwrite64,
@@ -37,8 +37,6 @@ pub(super) const ALLOWED: &[i64] = &[
     libc::SYS_renameat,
     libc::SYS_renameat2,
     libc::SYS_unlinkat,
-    libc::SYS_socket,
-    libc::SYS_connect,
     libc::SYS_dup3,
     // Memory, threads, time, entropy.
     libc::SYS_brk,

@@ -28,18 +28,22 @@ impl Store {
         if self.backend.read()?.is_some() {
             return Err(StateError::Exists { place: self.place(), kind: self.settings.kind });
         }
-        let vm = match &self.settings.vm {
-            Some(vm) => vm.clone(),
-            None => random_name()?,
+        let vm = match &self.prepared {
+            Some((vm, _)) => vm.clone(),
+            None => self.name()?,
         };
         // A new chain goes on above what an anchor knows of an old one, or the anchor would refuse it.
         let known = match &mut self.anchor {
             Some(anchor) => anchor.read(&vm, self.settings.kind)?,
             None => None,
         };
-        self.secret = self.new_secret(&vm)?;
+        self.secret = match (self.prepared.take(), self.keys.clone()) {
+            (Some((_, secret)), _) => Some(secret),
+            (None, Some(keys)) => Some(self.new_secret(&*keys, &vm)?),
+            (None, None) => None,
+        };
         let mut journal = Journal {
-            header: Header { vm, kind: self.settings.kind, area: 0, sealing: None },
+            header: Header { vm: vm.clone(), kind: self.settings.kind, area: 0, sealing: None },
             entries: Vec::new(),
             end: 0,
             limit: 0,
@@ -54,6 +58,7 @@ impl Store {
             self.journal = None;
             // What the failed write left was never a state of anybody.
             let _ = self.backend.remove();
+            self.prepared = self.secret.take().map(|secret| (vm, secret));
         }
         made
     }
@@ -362,17 +367,4 @@ fn shorten(reason: &str) -> &str {
         end = end.saturating_sub(1);
     }
     reason.get(..end).unwrap_or_default()
-}
-
-/// A random UUID (RFC 9562, version 4) for a VM that nobody named.
-fn random_name() -> Result<VmId, StateError> {
-    let mut uuid = [0; 16];
-    crate::entropy::fill(&mut uuid)?;
-    if let Some(byte) = uuid.get_mut(6) {
-        *byte = (*byte & 0x0f) | 0x40;
-    }
-    if let Some(byte) = uuid.get_mut(8) {
-        *byte = (*byte & 0x3f) | 0x80;
-    }
-    Ok(VmId::from_uuid(uuid))
 }

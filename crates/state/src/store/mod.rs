@@ -6,6 +6,8 @@ mod golden;
 mod open;
 mod rotate;
 #[cfg(test)]
+mod rotate_tests;
+#[cfg(test)]
 mod tests;
 
 use crate::anchor::Anchor;
@@ -15,10 +17,11 @@ use crate::format::header::Header;
 use crate::format::scan::Entry;
 use crate::generation::{Content, Generation};
 use crate::identity::{DataKeyId, Digest, Kind, VmId};
-use crate::key::{DataKey, KeyManager, WrappedKey};
+use crate::key::{DataKey, KeyContext, KeyManager, WrappedKey};
 use crate::lease::Lease;
 use crate::seal::Sealer;
 use std::sync::Arc;
+use subtle::ConstantTimeEq;
 
 /// What a store keeps, and how much of it.
 #[derive(Clone, Debug)]
@@ -74,6 +77,8 @@ pub struct Store {
     anchor: Option<Box<dyn Anchor>>,
     settings: Settings,
     secret: Option<Secret>,
+    /// A data key for a state that does not exist yet, and the name of its VM.
+    prepared: Option<(VmId, Secret)>,
     journal: Option<Journal>,
     /// The epoch of this writer; 0 before its first write.
     epoch: u64,
@@ -82,7 +87,7 @@ pub struct Store {
 impl Store {
     /// A store that is not read yet. With a key manager the state is sealed, and an unsealed one refused.
     pub fn new(backend: Box<dyn Backend>, keys: Option<Arc<dyn KeyManager>>, settings: Settings) -> Self {
-        Self { backend, keys, anchor: None, settings, secret: None, journal: None, epoch: 0 }
+        Self { backend, keys, anchor: None, settings, secret: None, prepared: None, journal: None, epoch: 0 }
     }
 
     /// Has every generation remembered by `anchor`, and refuses states that do not fit what it remembers.
@@ -103,7 +108,7 @@ impl Store {
             return Ok(());
         }
         self.backend.lock()?;
-        let Some(before) = &self.journal else { return Ok(()) };
+        let Some(before) = self.journal.take() else { return Ok(()) };
         let (left, content) = (before.head().map(mark), before.content);
         self.epoch = 0;
         let again = self.load().and_then(|()| {
@@ -120,9 +125,20 @@ impl Store {
             }
         });
         if again.is_err() {
+            // What was left is not forgotten: the next try is held against it too.
+            self.journal = Some(before);
             self.backend.unlock();
         }
         again
+    }
+
+    /// Forgets what was read, unless this is the one writer: whoever has no older content in memory may go on with whatever
+    /// is there. The data key is kept, so that the key manager need not be asked for it again.
+    pub fn forget(&mut self) {
+        if !self.backend.is_locked() {
+            self.journal = None;
+            self.epoch = 0;
+        }
     }
 
     /// Lets another one write. What is known about the state is kept, to compare with when the lock is taken again.
@@ -146,7 +162,7 @@ impl Store {
 
     /// True if the state is, or will be, sealed.
     pub fn is_sealed(&self) -> bool {
-        self.keys.is_some()
+        self.keys.is_some() || self.secret.is_some()
     }
 
     /// Who holds the lock, or wrote last, as far as it left a note.
@@ -159,6 +175,19 @@ impl Store {
         self.journal.as_ref().map(|j| &j.header.vm).or(self.settings.vm.as_ref())
     }
 
+    /// What the present data key is for; `None` if the state is not open or not sealed.
+    pub fn key_context(&self) -> Option<KeyContext> {
+        let header = &self.journal.as_ref()?.header;
+        let data_key = header.sealing.as_ref()?.key;
+        Some(KeyContext { vm: header.vm.clone(), kind: header.kind, data_key })
+    }
+
+    /// True if `proof` is what [`DataKey::prove`] gives for `message` under the present data key.
+    pub fn is_proof(&self, message: &[u8], proof: &[u8]) -> bool {
+        let expected = self.secret.as_ref().map(|secret| secret.key.prove(message));
+        expected.is_some_and(|expected| bool::from(expected.ct_eq(proof)))
+    }
+
     /// The wrapped data key as it is stored.
     pub fn wrapped_key(&self) -> Option<&WrappedKey> {
         self.journal.as_ref().and_then(|j| j.header.sealing.as_ref()).map(|s| &s.wrapped)
@@ -167,6 +196,7 @@ impl Store {
     /// Wipes the data key from memory. Nothing can be read or written until it is loaded again.
     pub fn wipe(&mut self) {
         self.secret = None;
+        self.prepared = None;
         self.journal = None;
         self.keys = None;
     }

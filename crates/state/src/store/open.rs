@@ -2,11 +2,11 @@
 
 use super::{Journal, Secret, Store, mark};
 use crate::error::{Mark, StateError};
-use crate::format::header::Found;
+use crate::format::header::{Found, Sealing};
 use crate::format::{record, scan};
 use crate::generation::{Content, Generation};
 use crate::identity::{DataKeyId, Digest, VmId};
-use crate::key::{DataKey, KeyContext, KeyError};
+use crate::key::{DataKey, KeyContext, KeyError, KeyManager};
 use crate::seal::Sealer;
 use zeroize::Zeroizing;
 
@@ -78,49 +78,57 @@ impl Store {
         }
     }
 
-    /// Has the data key of a header unwrapped, unless it is the one already in use.
+    /// Has the data key of a header unwrapped, unless it is in memory already. Then nobody is asked: the header may name a
+    /// wrapping key or a manager that is not known here, after a rewrap by another program.
     fn unseal(&mut self, found: &Found) -> Result<(), StateError> {
         let place = self.place();
-        let header = &found.header;
-        let (sealing, keys) = match (&header.sealing, &self.keys) {
-            (None, None) => {
-                self.secret = None;
-                return Ok(());
-            }
-            (None, Some(_)) => return Err(StateError::NotSealed { place }),
-            (Some(sealing), None) => {
-                return Err(StateError::KeyMissing { place, manager: sealing.wrapped.manager.clone() });
-            }
-            (Some(sealing), Some(keys)) => (sealing, keys),
+        let Some(sealing) = &found.header.sealing else {
+            return if self.is_sealed() { Err(StateError::NotSealed { place }) } else { Ok(()) };
         };
-        let in_use = self.secret.as_ref().is_some_and(|s| s.id == sealing.key && s.wrapped == sealing.wrapped);
-        if !in_use {
-            self.secret = None;
-            if sealing.wrapped.manager != keys.name() {
-                let why =
-                    format!("it was wrapped by the key manager {}, given is {}", sealing.wrapped.manager, keys.name());
-                return Err(StateError::WrongKey { place, why });
-            }
-            let context = KeyContext { vm: header.vm.clone(), kind: header.kind, data_key: sealing.key };
-            let key = keys.unwrap(&context, &sealing.wrapped).map_err(|fault| match fault {
-                KeyError::WrongKey { .. } => StateError::WrongKey { place: place.clone(), why: fault.to_string() },
-                fault => fault.into(),
-            })?;
-            self.secret =
-                Some(Secret { sealer: Sealer::new(&key), key, id: sealing.key, wrapped: sealing.wrapped.clone() });
-        }
-        let fits = self.sealer().is_some_and(|s| s.check() == sealing.check);
-        if !fits {
-            self.secret = None;
+        let known = self.secret.as_ref().map(|secret| secret.id);
+        let fresh = if known == Some(sealing.key) { None } else { Some(self.unwrapped(found, sealing, known)?) };
+        let sealer = fresh.as_ref().or(self.secret.as_ref()).map(|secret| &secret.sealer);
+        if !sealer.is_some_and(|s| s.check() == sealing.check) {
             return Err(StateError::WrongKey { place, why: "the data key does not fit its check value".to_owned() });
         }
-        if !self.sealer().is_some_and(|s| found.is_authentic(s)) {
+        if !sealer.is_some_and(|s| found.is_authentic(s)) {
             return Err(StateError::Damaged {
                 place,
                 why: "its header was changed by somebody without the key".to_owned(),
             });
         }
+        match (fresh, &mut self.secret) {
+            (Some(fresh), _) => self.secret = Some(fresh),
+            (None, Some(secret)) => secret.wrapped = sealing.wrapped.clone(),
+            (None, None) => {}
+        }
         Ok(())
+    }
+
+    /// The data key of a header, from the key manager. `known` is another one that the state had before.
+    fn unwrapped(&self, found: &Found, sealing: &Sealing, known: Option<DataKeyId>) -> Result<Secret, StateError> {
+        let place = || self.place();
+        let wrapped = &sealing.wrapped;
+        let opened = match &self.keys {
+            None => Err(StateError::KeyMissing { place: place(), manager: wrapped.manager.clone() }),
+            Some(keys) if wrapped.manager != keys.name() => {
+                let why = format!("it was wrapped by the key manager {}, given is {}", wrapped.manager, keys.name());
+                Err(StateError::WrongKey { place: place(), why })
+            }
+            Some(keys) => {
+                let header = &found.header;
+                let context = KeyContext { vm: header.vm.clone(), kind: header.kind, data_key: sealing.key };
+                keys.unwrap(&context, wrapped).map_err(|fault| match fault {
+                    KeyError::WrongKey { .. } => StateError::WrongKey { place: place(), why: fault.to_string() },
+                    fault => fault.into(),
+                })
+            }
+        };
+        let key = opened.map_err(|fault| match known {
+            None => fault,
+            Some(before) => StateError::KeyChanged { place: place(), before, now: sealing.key, why: Box::new(fault) },
+        })?;
+        Ok(Secret { sealer: Sealer::new(&key), key, id: sealing.key, wrapped: wrapped.clone() })
     }
 
     /// Holds the chain against the anchor. `Some` is what the anchor knew, if it is to be overruled.
@@ -149,15 +157,32 @@ impl Store {
         }
     }
 
-    /// A data key for a new state or a new key, wrapped. `None` if states are not sealed here.
-    pub(super) fn new_secret(&self, vm: &VmId) -> Result<Option<Secret>, StateError> {
-        let Some(keys) = &self.keys else { return Ok(None) };
-        let mut id = DataKeyId::NONE;
-        crate::entropy::fill(&mut id.0)?;
+    /// Has a data key wrapped for the state that [`Store::create`] will make, so that the key manager need not be asked
+    /// then. It is for programs that cannot reach it later. Nothing is stored.
+    pub fn prepare(&mut self) -> Result<(), StateError> {
+        if self.prepared.is_none()
+            && self.journal.is_none()
+            && let Some(keys) = self.keys.clone()
+        {
+            let vm = self.name()?;
+            let secret = self.new_secret(&*keys, &vm)?;
+            self.prepared = Some((vm, secret));
+        }
+        Ok(())
+    }
+
+    /// The name of the VM of a new state.
+    pub(super) fn name(&self) -> Result<VmId, StateError> {
+        self.settings.vm.clone().map_or_else(VmId::random, Ok)
+    }
+
+    /// A new data key, wrapped.
+    pub(super) fn new_secret(&self, keys: &dyn KeyManager, vm: &VmId) -> Result<Secret, StateError> {
+        let id = DataKeyId::random()?;
         let key = DataKey::random()?;
         let context = KeyContext { vm: vm.clone(), kind: self.settings.kind, data_key: id };
         let wrapped = keys.wrap(&context, &key)?;
-        Ok(Some(Secret { sealer: Sealer::new(&key), key, id, wrapped }))
+        Ok(Secret { sealer: Sealer::new(&key), key, id, wrapped })
     }
 
     /// The content of one record.
