@@ -243,6 +243,8 @@ fn serve(options: &Options, ready: Option<background::Ready>) -> Result<ExitCode
     power_up(options, &mut tpm)?;
     let shared = Shared::new(tpm, cancel, options.reject_locality_4, options.allow_set_locality);
     let shared = Arc::new(shared.map_err(|e| failure!("cannot make an event: {e}"))?);
+    let durability = storage::durability(&options.store, need_state(options)?);
+    let manage = manage.map(|bound| (bound, manage::Service::new(shared.clone(), durability)));
     let notify = Notify::connect();
     let action = options.seccomp.unwrap_or(SeccompAction::Kill);
     seccomp::install(action)?;
@@ -267,9 +269,7 @@ fn serve(options: &Options, ready: Option<background::Ready>) -> Result<ExitCode
         None => Ok(()),
     };
     started.map_err(|e| failure!("cannot start the data channel: {e}"))?;
-    if let Some(Bound::Listening(listener)) = manage {
-        let durability = storage::durability(&options.store, need_state(options)?);
-        let service = manage::Service { shared: shared.clone(), durability };
+    if let Some((Bound::Listening(listener), service)) = manage {
         manage::start(listener, service).map_err(|e| failure!("cannot start the management socket: {e}"))?;
     }
     if let Some(ready) = ready {

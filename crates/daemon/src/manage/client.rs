@@ -2,6 +2,7 @@
 
 use super::protocol::{Change, MAX_LINE, Present, VERSION, hex};
 use crate::failure::{Failure, failure};
+use core::mem::MaybeUninit;
 use core::time::Duration;
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
@@ -9,7 +10,6 @@ use rustix::pipe::PipeFlags;
 use sealwright_state::DataKey;
 use serde_json::{Value, json};
 use std::io::{ErrorKind, IoSlice, Read};
-use std::mem::MaybeUninit;
 use std::os::unix::net::UnixStream;
 use std::path::Path;
 

@@ -27,8 +27,7 @@ pub(crate) fn start(listener: Listener, service: Service) -> std::io::Result<()>
 }
 
 /// True if the other end belongs to this user or to root.
-fn is_allowed(fd: &impl AsFd) -> bool {
-    let own = rustix::process::geteuid().as_raw();
+fn is_allowed(fd: &impl AsFd, own: u32) -> bool {
     getsockopt(fd, PeerCredentials).is_ok_and(|peer| peer.uid() == 0 || peer.uid() == own)
 }
 
@@ -66,7 +65,7 @@ fn serve(listener: &Listener, service: &Service) -> Errno {
         });
         if comes {
             match listener.accept() {
-                Ok(fd) => enter(fd, &mut clients),
+                Ok(fd) => enter(fd, service.user, &mut clients),
                 Err(Errno::AGAIN) => {}
                 Err(error) => return error,
             }
@@ -75,9 +74,9 @@ fn serve(listener: &Listener, service: &Service) -> Errno {
 }
 
 /// Lets a client in, or says why not.
-fn enter(fd: OwnedFd, clients: &mut Vec<Connection>) {
+fn enter(fd: OwnedFd, user: u32, clients: &mut Vec<Connection>) {
     let client = Connection::new(fd);
-    if !is_allowed(&client) {
+    if !is_allowed(&client, user) {
         say!("a client of another user was refused at the management socket");
         let why = "only the user of this program and root may ask here";
         client.send(&answer(Err(Refusal::new("denied", why))));

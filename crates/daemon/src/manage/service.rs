@@ -11,10 +11,11 @@ use std::sync::Arc;
 
 /// The TPM that is managed, and what is known of it from the command line.
 pub(crate) struct Service {
-    /// The TPM.
-    pub(crate) shared: Arc<Shared>,
+    shared: Arc<Shared>,
     /// What a commit waits for.
-    pub(crate) durability: Durability,
+    durability: Durability,
+    /// The user of this process.
+    pub(super) user: u32,
 }
 
 fn refused(fault: &StateError) -> Refusal {
@@ -73,6 +74,11 @@ fn overview(store: &Store) -> Value {
 }
 
 impl Service {
+    /// Of this TPM. To be made before this process confines itself.
+    pub(crate) fn new(shared: Arc<Shared>, durability: Durability) -> Self {
+        Self { shared, durability, user: rustix::process::geteuid().as_raw() }
+    }
+
     /// Runs one request of a client.
     pub(super) fn handle(&self, line: &[u8], client: &mut Connection) -> Result<Value, Refusal> {
         let request = Request::read(line)?;

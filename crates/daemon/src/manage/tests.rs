@@ -9,6 +9,7 @@ use crate::seal::{LocalKey, SealKey};
 use crate::shared::Shared;
 use crate::testing::{CounterMaker, Folder};
 use crate::tpm::{Manners, Tpm};
+use core::mem::MaybeUninit;
 use core::time::Duration;
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::MemfdFlags;
@@ -17,7 +18,6 @@ use sealwright_state::backend::{Durability, Memory};
 use sealwright_state::{DataKey, DataKeyId, KeyManager, Kind, Settings, Store, VmId};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, IoSlice, Write};
-use std::mem::MaybeUninit;
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
 
@@ -41,7 +41,7 @@ fn place(sealed: bool) -> Place {
     shared.tpm().init(false).unwrap();
     let endpoint = Endpoint::Path { path: folder.path().join("m"), mode: 0o600, uid: None, gid: None };
     let Bound::Listening(listener) = listen::bind("manage", &endpoint).unwrap() else { panic!("no listener") };
-    start(listener, Service { shared: shared.clone(), durability: Durability::Data }).unwrap();
+    start(listener, Service::new(shared.clone(), Durability::Data)).unwrap();
     Place { folder, shared }
 }
 
@@ -182,7 +182,7 @@ fn only_who_opened_the_present_data_key_changes_it() {
 fn a_new_data_key_comes_by_descriptor_alone() {
     let place = place(true);
     let mut line = place.line();
-    let mut prepared = |line: &mut Line, old: u8| {
+    let prepared = |line: &mut Line, old: u8| {
         let present = line.present();
         let (id, new) = (DataKeyId::random().unwrap(), DataKey::random().unwrap());
         let wrapped = key(2).wrap(&present.context(id), &new).unwrap();

@@ -8,7 +8,7 @@ Usage: vtpmd socket [options]     serve a TPM on sockets
        vtpmd socket --help        list the options
        vtpmd convert [options]    copy a state from swtpm's format or to it, or change its key
        vtpmd convert --help       list the options
-       vtpmd state COMMAND        look at what is stored, go back to an older state
+       vtpmd state COMMAND        look at what is stored, go back to an older state, change its keys
        vtpmd state --help         list the commands
        vtpmd --version
 
@@ -36,6 +36,7 @@ Which TPM
                             encrypt the state with a key or a passphrase; mode= gives the length of the key
   --key-manager ADDRESS     have the data key of the state wrapped by a key manager, instead of --key:
                             file:PATH, fd:N, credential:NAME, libvirt:NAME, tpm:... (see the guide to key managers)
+                            It is asked once, before the process confines itself
   --migration-key ...       encrypt state blobs that leave by the control channel; same values as --key
 
 Channels
@@ -48,6 +49,10 @@ Channels
   -p, --port N              the data channel on a TCP port, closed after each response
   -f, --fd N                the data channel is this open socket
   -t, --terminate           exit when the data connection is lost
+
+  --manage type=unixio,path=PATH[,mode=OCTAL][,uid=U][,gid=G] | fd=N (listening)
+                            the management socket, for the same user and root: what runs, and new keys for the state
+                            while it runs (vtpmd state rewrap, vtpmd state reseal)
 
 Behaviour
   --flags not-need-init[,startup-clear|startup-state|startup-none][,disable-auto-shutdown]
@@ -87,6 +92,15 @@ Usage: vtpmd state COMMAND --tpmstate dir=FOLDER [--key ...] [--json]
   verify                    open every generation that is kept and check each link
   restore --generation N --reason TEXT
                             make an older state the newest one; no TPM may be running on it
+
+New keys, while the TPM runs (--manage PATH, its management socket) or not (--tpmstate); with both, whichever is there:
+
+  rewrap KEYS               wrap the data key of the state with another key or key manager; the data key stays
+  reseal KEYS [--reason TEXT]
+                            encrypt everything that is kept with a new data key
+
+  KEYS: the present key by --key-manager ADDRESS or --key ..., the new one by --new-key-manager ADDRESS or --new-key ...;
+  without a new one the present manager wraps with the key that it has now. reseal --to-plain takes the key away
 
   --tpmstate, --key, --key-manager, --vm, --anchor, --accept-rollback, --history, --durability
                             as for vtpmd socket; show and history do without the key

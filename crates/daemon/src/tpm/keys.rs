@@ -11,16 +11,15 @@ impl Tpm {
     /// had now would not be had then.
     pub(crate) fn open_keys(&mut self) -> Result<(), Refused> {
         let store = &mut self.host.store;
-        if self.manners.incoming && !store.is_open() {
-            match store.load() {
-                Err(
-                    fault @ (StateError::Key(_)
-                    | StateError::WrongKey { .. }
-                    | StateError::KeyMissing { .. }
-                    | StateError::NotSealed { .. }),
-                ) => return Err(fault.into()),
-                Ok(()) | Err(_) => {}
-            }
+        let loaded = if self.manners.incoming && !store.is_open() { store.load() } else { Ok(()) };
+        if let Err(
+            fault @ (StateError::Key(_)
+            | StateError::WrongKey { .. }
+            | StateError::KeyMissing { .. }
+            | StateError::NotSealed { .. }),
+        ) = loaded
+        {
+            return Err(fault.into());
         }
         if !store.is_open() {
             store.prepare()?;

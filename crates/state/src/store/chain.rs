@@ -6,7 +6,7 @@ use crate::format::header::{Header, Sealing};
 use crate::format::scan::Entry;
 use crate::format::{BLOCK, blocks, record};
 use crate::generation::{Content, Generation};
-use crate::identity::{DataKeyId, Digest, VmId};
+use crate::identity::{DataKeyId, Digest};
 use crate::lease::{Holder, Lease};
 
 /// Room that a new journal has for more records like the last, for each one that it begins with: a young journal is short,
