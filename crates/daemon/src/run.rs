@@ -162,8 +162,7 @@ fn power_up(options: &Options, tpm: &mut Tpm) -> Result<(), Failure> {
     } else if !options.incoming {
         tpm.check_stored().map_err(|refused| failure!("{}", refused.why))?;
     }
-    tpm.open_keys().map_err(|refused| failure!("{}", refused.why))?;
-    Ok(())
+    tpm.open_keys().map_err(|refused| failure!("{}", refused.why))
 }
 
 /// The sockets' files that are removed at the end.

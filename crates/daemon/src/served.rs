@@ -32,6 +32,10 @@ pub(crate) trait Served: Send {
     fn fails_closed(&self) -> bool {
         false
     }
+    /// The TPM of our own that this is, whose state can be managed.
+    fn own(&mut self) -> Option<&mut Tpm> {
+        None
+    }
 
     /// INIT.
     fn init(&mut self, delete_volatile: bool) -> Result<(), Refused>;
@@ -70,6 +74,9 @@ pub(crate) trait Served: Send {
 }
 
 impl Served for Tpm {
+    fn own(&mut self) -> Option<&mut Tpm> {
+        Some(self)
+    }
     fn init(&mut self, delete_volatile: bool) -> Result<(), Refused> {
         Self::init(self, delete_volatile)
     }

@@ -29,6 +29,10 @@ fn refused(fault: &StateError) -> Refusal {
     Refusal::new(kind, fault.to_string())
 }
 
+fn elsewhere() -> Refusal {
+    Refusal::new("storage", "this TPM is only passed through: its state is not kept here")
+}
+
 const fn word(durability: Durability) -> &'static str {
     match durability {
         Durability::None => "none",
@@ -83,7 +87,7 @@ impl Service {
     pub(super) fn handle(&self, line: &[u8], client: &mut Connection) -> Result<Value, Refusal> {
         let request = Request::read(line)?;
         match request.name() {
-            "status" => Ok(self.status()),
+            "status" => self.status(),
             "key" => self.key(client),
             "rewrap" => self.change(&request, Change::Rewrap(request.wrapped()?), client),
             "reseal" => {
@@ -103,8 +107,9 @@ impl Service {
         }
     }
 
-    fn status(&self) -> Value {
+    fn status(&self) -> Result<Value, Refusal> {
         let mut tpm = self.shared.tpm();
+        let tpm = tpm.own().ok_or_else(elsewhere)?;
         let mut status = json!({
             "program": "vtpmd",
             "programVersion": env!("CARGO_PKG_VERSION"),
@@ -118,7 +123,7 @@ impl Service {
         if let (Some(all), Value::Object(more)) = (status.as_object_mut(), overview(tpm.look())) {
             all.extend(more);
         }
-        status
+        Ok(status)
     }
 
     fn key(&self, client: &mut Connection) -> Result<Value, Refusal> {
@@ -126,7 +131,7 @@ impl Service {
         crate::random::fill(&mut challenge)
             .map_err(|e| Refusal::new("storage", format!("the system gave no random bytes: {e}")))?;
         let mut tpm = self.shared.tpm();
-        let store = tpm.look();
+        let store = tpm.own().ok_or_else(elsewhere)?.look();
         let Some(vm) = store.vm().filter(|_| store.is_open()).cloned() else {
             return Err(Refusal::new(
                 "storage",
@@ -150,6 +155,7 @@ impl Service {
         let proof = if present == DataKeyId::NONE { Vec::new() } else { request.bytes("proof")? };
         let statement = change.statement(&challenge, present);
         let mut tpm = self.shared.tpm();
+        let tpm = tpm.own().ok_or_else(elsewhere)?;
         if tpm.is_released() {
             return Err(Refusal::new(
                 "not-owner",
