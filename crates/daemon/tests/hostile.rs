@@ -97,6 +97,8 @@ fn thousands_of_connections_of_noise() {
 fn noise_on_the_data_channel() {
     let folder = Folder::new("data-noise");
     let mut daemon = Daemon::running(&folder, &["--log", "level=0"]);
+    // Its start is over once it answers.
+    assert_eq!(daemon.control().ask(1, &[], 8), CAPABILITIES);
     let before = resources(&daemon);
     let mut noise = Noise(0xfeed_f00d_dead_beef);
     for _ in 0..300 {
