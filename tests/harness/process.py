@@ -1,6 +1,7 @@
 """Child processes, waiting, and Unix sockets."""
 
 import os
+import random
 import shlex
 import shutil
 import signal
@@ -122,15 +123,19 @@ class Process:
 
 
 def free_tcp_ports(count):
-    """Numbers of TCP ports of the loopback interface that nobody listens on now."""
-    sockets = [socket.socket(socket.AF_INET, socket.SOCK_STREAM) for _ in range(count)]
-    try:
-        for s in sockets:
-            s.bind(("127.0.0.1", 0))
-        return [s.getsockname()[1] for s in sockets]
-    finally:
-        for s in sockets:
-            s.close()
+    """Numbers of TCP ports of the loopback interface that nobody listens on now. They are below those that the system
+    gives to clients, so that none is taken before it is used."""
+    free = []
+    for port in random.sample(range(10240, 32768), 1000):
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as s:
+            try:
+                s.bind(("127.0.0.1", port))
+            except OSError:
+                continue
+        free.append(port)
+        if len(free) == count:
+            return free
+    raise OSError("no TCP port of the loopback interface is free")
 
 
 def repository():

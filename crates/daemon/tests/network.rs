@@ -2,9 +2,9 @@
 
 mod common;
 
-use common::{Control, Daemon, Data, Folder, VTPMD, command, wait};
+use common::{Control, Daemon, Data, Folder, VTPMD, command, ports, wait};
 use core::time::Duration;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::fd::OwnedFd;
 use std::os::linux::net::SocketAddrExt;
@@ -14,12 +14,6 @@ use std::process::{Child, Command, Stdio};
 
 /// GET_CAPABILITY's answer.
 const CAPABILITIES: [u8; 8] = [0, 0, 0, 0, 0, 1, 0xff, 0xff];
-
-/// Ports that are free on this address, as the system gives them.
-fn ports<const N: usize>(address: IpAddr) -> [u16; N] {
-    let listeners = [(); N].map(|()| TcpListener::bind((address, 0)).unwrap());
-    listeners.map(|listener| listener.local_addr().unwrap().port())
-}
 
 /// A daemon that is killed at the end of the test.
 struct Killed(Child);
@@ -138,7 +132,13 @@ fn notifies(folder: &Folder, socket: &UnixDatagram, name: &str) {
     socket.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
     let mut child = Killed(command(folder, &["--flags", "startup-clear"]).env("NOTIFY_SOCKET", name).spawn().unwrap());
     let mut message = [0; 64];
-    let length = socket.recv(&mut message).unwrap();
+    let length = loop {
+        // A wait with a limit is not taken up again after a signal.
+        match socket.recv(&mut message) {
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            received => break received.unwrap(),
+        }
+    };
     assert_eq!(message[..length], *b"READY=1");
     let mut data = Data::new(UnixStream::connect(folder.at("data")).unwrap());
     assert_eq!(data.random().0, 0);

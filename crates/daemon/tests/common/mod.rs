@@ -5,6 +5,7 @@
 use core::sync::atomic::{AtomicU32, Ordering};
 use core::time::Duration;
 use std::io::{Read, Write};
+use std::net::{IpAddr, TcpListener};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -12,6 +13,20 @@ use std::time::Instant;
 
 /// The program.
 pub(crate) const VTPMD: &str = env!("CARGO_BIN_EXE_vtpmd");
+
+/// Ports of this address that nobody listens on. They are below those that the system gives to clients, and each test
+/// process begins elsewhere, so that none is taken between this and the start of a daemon.
+pub(crate) fn ports<const N: usize>(address: IpAddr) -> [u16; N] {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let free = || loop {
+        let next = (std::process::id() * 101 + NEXT.fetch_add(1, Ordering::Relaxed)) % 22_000;
+        let port = u16::try_from(10_240 + next).unwrap();
+        if TcpListener::bind((address, port)).is_ok() {
+            return port;
+        }
+    };
+    [(); N].map(|()| free())
+}
 
 /// A folder that is removed at the end.
 pub(crate) struct Folder(PathBuf);
