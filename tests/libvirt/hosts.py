@@ -97,13 +97,14 @@ class Site:
         return path
 
     def logs(self):
-        """The ends of all logs, for who has to find a fault."""
+        """The ends of the TPMs' and QEMUs' logs and of the consoles, for who has to find a fault."""
         found = []
         for folder, _, names in os.walk(self.dir):
             for name in names:
-                if name.endswith((".log", ".console")) or name == "out":
+                if name.endswith(("-swtpm.log", ".console")) or os.path.basename(folder) == "qemu" and name.endswith(".log"):
                     path = os.path.join(folder, name)
-                    found.append(f"--- {os.path.relpath(path, self.dir)}\n{tail(path)}")
+                    lines = [line[:200] for line in tail(path, 8).splitlines() if not line.startswith("-")]
+                    found.append(f"--- {os.path.relpath(path, self.dir)}\n" + "\n".join(lines))
         return "\n".join(sorted(found))
 
     def close(self, keep):

@@ -5,7 +5,7 @@ number() { sed -n "s/^ *$1: *//p" $2; }
 cat /sys/class/tpm/tpm0/pcr-sha256/* > pcrs.after
 cmp pcrs.before pcrs.after || fail "the PCRs differ"
 [ "$(tpm2_nvread -C o 0x1500016)" = 0123456789abcdef ] || fail "the NV index differs"
-[ "$(tpm2_unseal -c 0x81010016 -p pcr:sha256:16)" = moved-secret ] || fail "the sealed object does not open"
+[ "$(tpm2_unseal -c 0x81010060 -p pcr:sha256:16)" = moved-secret ] || fail "the sealed object does not open"
 export TPM2TOOLS_TCTI=device:/dev/tpm0
 tpm2_getcap handles-transient > transient.after
 cmp transient.before transient.after || fail "the transient objects differ"

@@ -9,7 +9,7 @@ tpm2_pcrread -Q -o p16 sha256:16
 tpm2_createpolicy -Q --policy-pcr -l sha256:16 -f p16 -L policy
 printf moved-secret | tpm2_create -Q -C prim.ctx -L policy -i - -u s.pub -r s.priv
 tpm2_load -Q -C prim.ctx -u s.pub -r s.priv -c s.ctx
-tpm2_evictcontrol -Q -C o -c s.ctx 0x81010016
+tpm2_evictcontrol -Q -C o -c s.ctx 0x81010060
 # On the raw device, without the resource manager: a transient object and a session stay in the TPM, a second session
 # is saved.
 export TPM2TOOLS_TCTI=device:/dev/tpm0
