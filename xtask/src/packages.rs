@@ -58,11 +58,8 @@ pub(crate) const KEYS: &[Need] = &[
 ];
 
 /// What makes states as swtpm's users have them.
-pub(crate) const SWTPM_TOOLS: &[Need] = &[
-    need("swtpm_setup", "swtpm-tools"),
-    need("swtpm_ioctl", "swtpm-tools"),
-    need("/usr/bin/swtpm_localca", "swtpm-tools"),
-];
+pub(crate) const SWTPM_TOOLS: &[Need] =
+    &[need("swtpm_setup", "swtpm-tools"), need("/usr/bin/swtpm_localca", "swtpm-tools")];
 
 /// For libvirt hosts in name spaces of their own.
 pub(crate) const LIBVIRT: &[Need] = &[

@@ -232,6 +232,8 @@ fn libvirt() -> Result<(), Failure> {
         return Err("libvirt needs root, for the name spaces of its hosts".into());
     }
     demo::guest()?;
+    // The programs that stand beside vtpmd in swtpm's place.
+    must(cargo(&["build", "--release", "--bins", "--package", "sealwright-channel"]))?;
     let mut run = with_vtpmd(command("python3", &["tests/libvirt/run.py"]))?;
     run.arg("--guest").arg(target().join("guest"));
     must(run)
