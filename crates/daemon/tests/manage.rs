@@ -163,6 +163,30 @@ fn a_key_manager_that_fails_changes_nothing_and_the_guest_goes_on() {
     assert_eq!(data.increment(), Some(0));
 }
 
+/// A migration is given up after its destination had the lock, and the keys were changed meanwhile.
+#[test]
+fn a_migration_that_is_given_up_goes_on_without_the_key_manager() {
+    let place = place("given-up");
+    let [old, new] = &place.keys;
+    let daemon = place.start(old);
+    let mut data = daemon.data();
+    assert_eq!((data.define_counter(), data.increment()), (0, Some(0)));
+    let counter = data.counter();
+    // The third blob is the last that a migration fetches: from here on the lock is free.
+    assert_eq!(daemon.control().ask(0x0c, &[0, 0, 0, 0, 0, 0, 0, 3, 0, 0, 0, 0], 16)[..4], [0, 0, 8, 0]);
+    let (ok, _, err) = place.change("rewrap", old, new);
+    assert!(!ok && err.contains("destination of a migration"), "{err}");
+    let at_rest = ["state", "rewrap", "--tpmstate", &place.state, "--key-manager", old, "--new-key-manager", new];
+    assert!(run(&at_rest).0);
+    for name in ["old.key", "new.key"] {
+        std::fs::rename(place.folder.at(name), place.folder.at(&format!("{name}.away"))).unwrap();
+    }
+    assert_eq!(data.increment(), Some(0));
+    assert_eq!(data.counter(), counter + 1);
+    std::fs::rename(place.folder.at("new.key.away"), place.folder.at("new.key")).unwrap();
+    assert!(place.opens(new));
+}
+
 #[test]
 fn a_kill_at_any_instant_leaves_the_old_keys_or_the_new() {
     let place = place("kill");

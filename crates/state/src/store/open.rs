@@ -10,9 +10,41 @@ use crate::key::{DataKey, KeyContext, KeyError, KeyManager};
 use crate::seal::Sealer;
 use zeroize::Zeroizing;
 
+/// How often a state is read that another program is writing.
+const READS: u32 = 8;
+
 impl Store {
     /// Reads the state and checks all that can be checked. Needs no lock.
     pub fn load(&mut self) -> Result<(), StateError> {
+        self.settled(Self::load_once)
+    }
+
+    /// Reads once more what does not fit together, as long as it changes and this is not the one writer: what the writer
+    /// appends meanwhile may be seen in parts, and later parts without earlier ones; and its anchor may be ahead of what was
+    /// read.
+    fn settled<T>(&mut self, read: impl Fn(&mut Self) -> Result<T, StateError>) -> Result<T, StateError> {
+        let mut before = None;
+        for _ in 1..READS {
+            match read(self) {
+                Err(
+                    fault @ (StateError::Damaged { .. }
+                    | StateError::Torn { .. }
+                    | StateError::RolledBack { .. }
+                    | StateError::Forked { .. }),
+                ) if !self.backend.is_locked() => {
+                    let now = self.backend.read()?.map(|bytes| Digest::of(&[&bytes]));
+                    if before == Some(now) {
+                        return Err(fault);
+                    }
+                    before = Some(now);
+                }
+                done => return done,
+            }
+        }
+        read(self)
+    }
+
+    fn load_once(&mut self) -> Result<(), StateError> {
         let unclean = self.epoch != 0 && self.backend.is_locked() && self.journal.as_ref().is_some_and(|j| j.doubt);
         if unclean && self.rewrite(None).is_err() {
             // What is stored may have the remains of a write that was refused; what is known here has not.
@@ -88,7 +120,7 @@ impl Store {
         let known = self.secret.as_ref().map(|secret| secret.id);
         let fresh = if known == Some(sealing.key) { None } else { Some(self.unwrapped(found, sealing, known)?) };
         let sealer = fresh.as_ref().or(self.secret.as_ref()).map(|secret| &secret.sealer);
-        if !sealer.is_some_and(|s| s.check() == sealing.check) {
+        if sealer.is_none_or(|s| s.check() != sealing.check) {
             return Err(StateError::WrongKey { place, why: "the data key does not fit its check value".to_owned() });
         }
         if !sealer.is_some_and(|s| found.is_authentic(s)) {
@@ -242,19 +274,23 @@ impl Store {
 
     /// The generations that are stored, without their key: nothing is opened or remembered. `None` if there is no state.
     pub fn peek(&mut self) -> Result<Option<Vec<Generation>>, StateError> {
-        let place = self.place();
-        let Some(bytes) = self.backend.read()? else { return Ok(None) };
-        let found = scan::scan(&place, self.settings.kind, &bytes)?;
-        Ok(Some(found.entries.into_iter().map(|e| e.generation).collect()))
+        self.settled(|store| {
+            let place = store.place();
+            let Some(bytes) = store.backend.read()? else { return Ok(None) };
+            let found = scan::scan(&place, store.settings.kind, &bytes)?;
+            Ok(Some(found.entries.into_iter().map(|e| e.generation).collect()))
+        })
     }
 
     /// Reads everything again, and opens every generation that is kept; returns how many they are.
     pub fn verify(&mut self) -> Result<usize, StateError> {
-        self.load()?;
-        let entries = self.journal()?.entries.clone();
-        for entry in &entries {
-            self.content(entry.at, entry.length, &entry.generation)?;
-        }
-        Ok(entries.len())
+        self.settled(|store| {
+            store.load_once()?;
+            let entries = store.journal()?.entries.clone();
+            for entry in &entries {
+                store.content(entry.at, entry.length, &entry.generation)?;
+            }
+            Ok(entries.len())
+        })
     }
 }

@@ -342,6 +342,27 @@ fn files_that_are_removed_while_it_runs_come_back() {
 }
 
 #[test]
+fn reading_while_another_writes_finds_no_damage() {
+    let (place, anchors) = (Place::new("both"), Place::new("both-anchors"));
+    let mut writer = made(with_anchor(&place, &anchors, None), 2);
+    let end = std::time::Instant::now() + core::time::Duration::from_secs(2);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while std::time::Instant::now() < end {
+                writer.commit(&[7; 20_000]).unwrap();
+            }
+        });
+        while std::time::Instant::now() < end {
+            let mut reader = with_anchor(&place, &anchors, None);
+            reader.load().unwrap();
+            assert!(reader.state().unwrap().iter().all(|b| *b == 7 || *b == 2));
+            assert!(reader.peek().unwrap().is_some());
+            reader.verify().unwrap();
+        }
+    });
+}
+
+#[test]
 fn no_mutation_opens_as_something_else() {
     let cell: Arc<Mutex<MemoryCell>> = Arc::default();
     let mut store = made(Store::new(Box::new(Memory::on(cell.clone())), key(5), settings()), 6);
