@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Starts real key managers on this machine and runs the contract of crates/keys against them.
 
-    python3 tests/keys/run.py [NAME...]      barbican keystone softhsm vtpmd swtpm libvirt kmip
+    python3 tests/keys/run.py [NAME...]      barbican keystone softhsm vtpmd swtpm libvirt kmip rotation
 
 Needs root for libvirtd alone. Everything lives in a temporary folder and on loopback addresses.
 """
@@ -224,18 +224,23 @@ def tpm(s, name, binary):
     s.stopped(f"TPM_{name}")
 
 
-def vtpmd(s):
+def vtpmd_program():
     if "VTPMD" in os.environ:
-        return tpm(s, "VTPMD", os.environ["VTPMD"])
+        return os.environ["VTPMD"]
     run("cargo", "build", "-q", "--release", "-p", "sealwright-daemon", cwd=ROOT)
-    return tpm(s, "VTPMD", TARGET / "release/vtpmd")
+    return TARGET / "release/vtpmd"
+
+
+def vtpmd(s):
+    tpm(s, "VTPMD", vtpmd_program())
 
 
 def swtpm(s):
     tpm(s, "SWTPM", "swtpm")
 
 
-def libvirt(s):
+def start_libvirt(s):
+    """Starts libvirtd; gives what defines a secret, and the options of an address that reaches it."""
     # A daemon of its own: other runtime folder, other secrets, no network driver needed.
     run_dir = s.folder / "run"
     sock_dir = run_dir / "libvirt"
@@ -265,7 +270,11 @@ def libvirt(s):
             virsh("secret-set-value", secret, "--file", text, "--plain")
         return secret
 
-    options = f"?socket={sock}&uri=secret:///session&kdf=sha512"
+    return define, f"?socket={sock}&uri=secret:///session&kdf=sha512"
+
+
+def libvirt(s):
+    define, options = start_libvirt(s)
     s.address("LIBVIRT_UUID", f"libvirt:{define('one')}{options}")
     define("two")
     s.address("LIBVIRT_USAGE", f"libvirt:vtpm/two{options}")
@@ -277,6 +286,77 @@ def libvirt(s):
     s.contract("libvirt")
     s.stop()
     s.stopped("LIBVIRT_UUID")
+
+
+def rotation(s):
+    """vtpmd under its filter with libvirt as its key manager: it is asked at the start and never again, while the wrapping
+    key, the data key and the manager change."""
+    program = vtpmd_program()
+    define, options = start_libvirt(s)
+    first, second = (f"libvirt:{define(name)}{options}" for name in ("one", "two"))
+    file = f"file:{s.write('new.key', os.urandom(32))}"
+    state, ctrl, data, manage = (s.folder / name for name in ("state", "ctrl", "data", "manage"))
+    state.mkdir()
+    words = [program, "socket", "--tpm2", "--tpmstate", f"dir={state}", "--ctrl", f"type=unixio,path={ctrl}", "--server",
+             f"type=unixio,path={data}", "--manage", f"path={manage}"]
+
+    def talk(path, *requests):
+        with socket.socket(socket.AF_UNIX) as channel:
+            channel.settimeout(30)
+            channel.connect(str(path))
+            for request, answer in requests:
+                channel.sendall(bytes.fromhex(request))
+                found = channel.recv(4096)
+                if not found.hex().startswith(answer):
+                    raise Failed(f"{path.name}: {request} gave {found.hex()}")
+
+    # INIT; STOP; TPM2_Startup, TPM2_GetRandom, TPM2_SelfTest; and a change of the state that is stored:
+    # TPM2_HierarchyChangeAuth of the lockout hierarchy to nothing.
+    init, stop = ("0000000200000000", "00000000"), ("0000000e", "00000000")
+    startup, use = ("80010000000c000001440000", "80010000000a00000000"), ("80010000000c0000017b0004", "80010000001000000000")
+    store = ("80020000001d000001294000000a000000094000000900000000000000", "80020000001300000000")
+
+    def start(manager):
+        daemon = s.start(*words, "--key-manager", manager)
+        status = pathlib.Path(f"/proc/{daemon.pid}/status")
+        s.wait("vtpmd", lambda: "Seccomp:\t2" in status.read_text() and data.exists())
+        talk(ctrl, init)
+        talk(data, startup, use, store)
+        return daemon
+
+    def end(daemon):
+        daemon.terminate()
+        daemon.wait(10)
+        s.processes.remove(daemon)
+
+    def change(what, old, new):
+        run(program, "state", what, "--manage", manage, "--key-manager", old, "--new-key-manager", new)
+        talk(data, use, store)
+
+    daemon = start(first)
+    for what, old, new in (("rewrap", first, second), ("reseal", second, first), ("rewrap", first, file),
+                           ("rewrap", file, second)):
+        change(what, old, new)
+    end(daemon)
+    daemon = start(second)
+    libvirtd = s.processes[0]
+    libvirtd.terminate()
+    libvirtd.wait(20)
+    s.processes.remove(libvirtd)
+    talk(data, use, store)
+    talk(ctrl, stop, init)
+    talk(data, startup, use, store)
+    try:
+        change("rewrap", second, file)
+        raise Failed("a rewrap without its key manager succeeded")
+    except Failed as refused:
+        if "the key manager libvirt cannot be reached" not in str(refused):
+            raise
+    talk(data, use, store)
+    end(daemon)
+    refused = subprocess.run([str(word) for word in words] + ["--key-manager", second], capture_output=True, text=True)
+    if refused.returncode == 0 or "the key manager libvirt cannot be reached" not in refused.stderr:
+        raise Failed(f"a start without the key manager: {refused.stderr}")
 
 
 def kmip(s):
@@ -320,7 +400,7 @@ with ProxyKmipClient(hostname="127.0.0.1", port={port}, cert="{certificates}/cli
 
 
 ALL = {"barbican": barbican, "keystone": keystone, "softhsm": softhsm, "vtpmd": vtpmd, "swtpm": swtpm, "libvirt": libvirt,
-       "kmip": kmip}
+       "kmip": kmip, "rotation": rotation}
 
 
 def main(names):
