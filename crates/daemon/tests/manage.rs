@@ -262,6 +262,25 @@ fn a_state_at_rest_is_changed_under_its_lock() {
 }
 
 #[test]
+fn a_listening_socket_is_taken_by_number() {
+    let place = place("number");
+    let [old, new] = &place.keys;
+    let listener = std::os::unix::net::UnixListener::bind(&place.manage).unwrap();
+    // A shell gives its standard input the number 8.
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", r#"exec "$0" "$@" 8<&0 </dev/null"#, VTPMD, "socket", "--tpm2", "--tpmstate", &place.state])
+        .args(["--ctrl", &format!("type=unixio,path={}", place.folder.text("ctrl")), "--flags", "startup-clear"])
+        .args(["--key-manager", old, "--manage", "fd=8"])
+        .stdin(std::os::fd::OwnedFd::from(listener))
+        .stderr(Stdio::piped());
+    let daemon = Daemon::spawn(&place.folder, &mut command);
+    let (ok, _, err) = place.change("rewrap", old, new);
+    assert!(ok && place.opens(new), "{err}");
+    daemon.control().shutdown();
+}
+
+#[test]
 fn other_users_are_refused() {
     if std::fs::metadata("/proc/self").map(|m| std::os::unix::fs::MetadataExt::uid(&m)).unwrap() != 0 {
         // Only root can be somebody else.

@@ -77,7 +77,8 @@ fn serve(listener: &Listener, service: &Service) -> Errno {
 fn enter(fd: OwnedFd, user: u32, clients: &mut Vec<Connection>) {
     let client = Connection::new(fd);
     if !is_allowed(&client, user) {
-        say!("a client of another user was refused at the management socket");
+        // Not at the usual level: it is others who could fill the log by this.
+        trace!(1, "a client of another user was refused at the management socket");
         let why = "only the user of this program and root may ask here";
         client.send(&answer(Err(Refusal::new("denied", why))));
         return;

@@ -296,6 +296,60 @@ fn nobody_crashes_hangs_or_fills_it() {
 }
 
 #[test]
+fn no_mutated_line_changes_anything() {
+    let place = place(true);
+    let present = place.line().present();
+    let opened = place.opened(1).unwrap();
+    let wrapped = key(2).wrap(&present.context(present.id()), &opened).unwrap();
+    let id = DataKeyId([7; 16]);
+    let reseal = Change::Reseal { id, wrapped: wrapped.clone(), key: opened.clone(), reason: "x".to_owned() };
+    let lines: Vec<String> = [Change::Rewrap(wrapped), reseal, Change::Plain { reason: "x".to_owned() }]
+        .iter()
+        .map(|change| {
+            let mut request = change.to_json(present.id());
+            request["proof"] = hex(&[0; 32]).into();
+            request.to_string()
+        })
+        .chain([json!({ "version": 1, "request": "key" }).to_string()])
+        .collect();
+    // A row of numbers that is the same each time (xorshift).
+    let mut seed = 0x1234_5678_9abc_def1_u64;
+    let mut number = |below: usize| {
+        seed ^= seed << 13;
+        seed ^= seed >> 7;
+        seed ^= seed << 17;
+        usize::try_from(seed % u64::try_from(below).unwrap()).unwrap()
+    };
+    let mut line = place.line();
+    let mut understood = 0;
+    for _ in 0..3000 {
+        let mut bad = lines[number(lines.len())].clone().into_bytes();
+        for _ in 0..number(4) {
+            let (at, to) = (number(bad.len()), number(bad.len()));
+            match number(4) {
+                0 => bad[at] = b" \"{}[],:0aZ\\\xff"[number(13)],
+                1 => bad.truncate(at.max(1)),
+                2 => bad.copy_within(at.min(to)..at.max(to), 0),
+                _ => bad[at] ^= 1 << number(8),
+            }
+        }
+        bad.retain(|byte| *byte != b'\n');
+        bad.push(b'\n');
+        line.0.get_mut().write_all(&bad).unwrap();
+        if bad.iter().all(u8::is_ascii_whitespace) {
+            continue;
+        }
+        let answer = line.take();
+        assert!(answer.is_object(), "{}", String::from_utf8_lossy(&bad));
+        understood += usize::from(answer.get("ok").is_some());
+    }
+    assert!((100..2500).contains(&understood), "{understood} were requests for the key");
+    assert_eq!(place.opened(1).unwrap().expose(), opened.expose());
+    assert_eq!(place.status()["generation"]["sequence"], 1, "nothing was written");
+    place.step();
+}
+
+#[test]
 fn keys_change_while_the_tpm_is_off_and_not_while_the_state_is_given_away() {
     let place = place(true);
     let opened = place.opened(1).unwrap();
