@@ -20,7 +20,7 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 /// The bytes of pairs of hexadecimal digits.
 pub(super) fn from_hex(text: &str) -> Option<Vec<u8>> {
     let digits = text.as_bytes();
-    (digits.len() % 2 == 0 && digits.iter().all(u8::is_ascii_hexdigit)).then_some(())?;
+    (digits.len().is_multiple_of(2) && digits.iter().all(u8::is_ascii_hexdigit)).then_some(())?;
     let pair = |pair| u8::from_str_radix(core::str::from_utf8(pair).ok()?, 16).ok();
     digits.chunks_exact(2).map(pair).collect()
 }
