@@ -13,6 +13,7 @@ from harness.process import SetupError
 
 SWTPM = "swtpm socket --tpm2 --tpmstate dir={state} {channel} --log file={log},level=1"
 VTPMD = "{vtpmd} socket --tpm2 --tpmstate dir={state} {channel} --log file={log},level=1"
+NAMED = "{swtpm} socket --tpm2 --tpmstate dir={state} {channel} --log file={log},level=1"
 PASSPHRASE = " --key pwdfile={key},mode=aes-256-cbc"
 
 
@@ -74,10 +75,14 @@ def count_on(fact):
     return f"counter {int(number) + 1}" if word == "counter" else fact
 
 
-def takeover(encrypted, convert, model="crb", firmware="seabios", cycles=True):
-    """swtpm makes the TPM and a guest binds a LUKS volume to it; vtpmd takes the folder over, by starting on it or by
-    `vtpmd convert`; `vtpmd convert` gives it back, and swtpm goes on. All three see the same TPM, and see it again after
-    a power cycle of their own."""
+def takeover(way, encrypted, model="crb", firmware="seabios", cycles=True):
+    """swtpm makes the TPM and a guest binds a LUKS volume to it; vtpmd takes it over; swtpm goes on. All three see the
+    same TPM, and see it again after a power cycle of their own. The ways:
+
+    start    vtpmd starts on swtpm's folder and keeps its own state there; `vtpmd convert` gives it back
+    convert  `vtpmd convert` takes it over into another folder with another passphrase, and gives it back
+    name     vtpmd under the name swtpm keeps swtpm's format; swtpm starts on the same folder again
+    """
 
     def scenario(options, place):
         key = PASSPHRASE if encrypted else ""
@@ -96,16 +101,19 @@ def takeover(encrypted, convert, model="crb", firmware="seabios", cycles=True):
             facts = stage(bench, "swtpm after a power cycle", secret, facts)
 
         left = files(first.state)
-        ours = bench.daemon = bench.add_daemon("ours", VTPMD + key)
-        old_key, new_key = (["--key", f"pwdfile={first.key}"], ["--new-key", f"pwdfile={ours.key}"]) if encrypted else ([], [])
-        if convert:
-            run(vtpmd(), "convert", "--from", f"swtpm:{first.state}", *old_key, "--to", f"vtpmd:{ours.state}", *new_key)
+        ours = bench.daemon = bench.add_daemon("ours", (NAMED if way == "name" else VTPMD) + key)
+        if way == "convert":
+            run(vtpmd(), "convert", "--from", f"swtpm:{first.state}", *keys(encrypted, first.key, ours.key),
+                "--to", f"vtpmd:{ours.state}")
         else:
             ours.state, ours.key = first.state, first.key
         facts = stage(bench, "vtpmd", secret, facts)
         now = files(first.state)
-        expect(all(now[name] == left[name] for name in left if name != ".lock"), "vtpmd has changed swtpm's own files")
-        expect(encrypted or convert or "tpm.state" in now, "vtpmd keeps no state of its own")
+        if way == "name":
+            expect(set(now) - {".lock"} == set(left) - {".lock"}, f"as swtpm, vtpmd has left {sorted(now)}")
+        else:
+            expect(all(now[name] == left[name] for name in left if name != ".lock"), "vtpmd has changed swtpm's own files")
+            expect(way == "convert" or "tpm.state" in now, "vtpmd keeps no state of its own")
         if encrypted:
             for name, data in {**now, **files(ours.state)}.items():
                 expect(secret.encode() not in data, f"the secret is readable in {name}")
@@ -113,9 +121,11 @@ def takeover(encrypted, convert, model="crb", firmware="seabios", cycles=True):
             facts = stage(bench, "vtpmd after a power cycle", secret, facts)
 
         back = bench.daemon = bench.add_daemon("back", SWTPM + key)
-        if encrypted:
-            old_key, new_key = ["--key", f"pwdfile={ours.key}"], ["--new-key", f"pwdfile={back.key},mode=aes-256-cbc"]
-        run(vtpmd(), "convert", "--from", f"vtpmd:{ours.state}", *old_key, "--to", f"swtpm:{back.state}", *new_key)
+        if way == "name":
+            back.state, back.key = first.state, first.key
+        else:
+            run(vtpmd(), "convert", "--from", f"vtpmd:{ours.state}", *keys(encrypted, ours.key, back.key),
+                "--to", f"swtpm:{back.state}")
         facts = stage(bench, "swtpm with the state of vtpmd", secret, facts)
         if cycles:
             stage(bench, "swtpm after another power cycle", secret, facts)
@@ -123,9 +133,14 @@ def takeover(encrypted, convert, model="crb", firmware="seabios", cycles=True):
     return scenario
 
 
+def keys(encrypted, old, new):
+    """Options of `vtpmd convert` for the passphrases of both sides."""
+    return ["--key", f"pwdfile={old},mode=aes-256-cbc", "--new-key", f"pwdfile={new},mode=aes-256-cbc"] if encrypted else []
+
+
 SCENARIOS = {
-    "takeover-plain": takeover(encrypted=False, convert=False, cycles=False),
-    "takeover-plain-convert": takeover(encrypted=False, convert=True, model="tis"),
-    "takeover-encrypted": takeover(encrypted=True, convert=False, model="tis"),
-    "takeover-encrypted-convert-ovmf": takeover(encrypted=True, convert=True, firmware="ovmf"),
+    "takeover-plain": takeover("start", encrypted=False, cycles=False),
+    "takeover-plain-convert": takeover("convert", encrypted=False, model="tis"),
+    "takeover-encrypted": takeover("start", encrypted=True, model="tis"),
+    "takeover-encrypted-convert-ovmf": takeover("convert", encrypted=True, firmware="ovmf"),
 }
