@@ -1,8 +1,9 @@
 //! `cargo xtask faults`: every single fault of a disk under the store, and daemons killed at random instants.
 
 use crate::Failure;
-use crate::packages::{SWTPM, ensure};
+use crate::packages::{STRACE, SWTPM, ensure};
 use crate::run::{cargo, command, must, target};
+use crate::test::with_vtpmd;
 
 /// Kills of `vtpmd` in `cargo xtask test`.
 const SHORT: u32 = 200;
@@ -24,9 +25,11 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
             other => return Err(format!("unknown option {other}; see cargo xtask help")),
         }
     }
-    ensure(&[SWTPM])?;
+    ensure(&[SWTPM, STRACE])?;
     println!("=== every single fault of a disk under the store");
     must(cargo(&["run", "--release", "--quiet", "--package", "sealwright-faults"]))?;
+    println!("\n=== power cuts, modelled from the system calls of vtpmd and of swtpm");
+    power_cuts(&["--commands", "300", "--seeds", "16"])?;
     println!("\n=== vtpmd, killed while it works, its state encrypted");
     vtpmd(kills, seed)?;
     println!("\n=== swtpm, the same");
@@ -36,6 +39,18 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
 /// The part of `cargo xtask test`. Single faults of the disk are among the unit tests.
 pub(crate) fn short() -> Result<(), Failure> {
     vtpmd(SHORT, 1)
+}
+
+/// The part of `cargo xtask test` about power cuts.
+pub(crate) fn short_power_cuts() -> Result<(), Failure> {
+    ensure(&[SWTPM, STRACE])?;
+    power_cuts(&["--commands", "40", "--seeds", "8"])
+}
+
+fn power_cuts(arguments: &[&str]) -> Result<(), Failure> {
+    let mut cuts = with_vtpmd(command("python3", &["tests/powercut/run.py"]))?;
+    cuts.args(arguments);
+    must(cuts)
 }
 
 fn crash(daemon: &str, kills: u32, seed: u32) -> std::process::Command {

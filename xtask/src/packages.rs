@@ -83,6 +83,9 @@ pub(crate) const QTEST: &[Need] = &[
     need("/usr/include/libfdt.h", "libfdt-dev"),
 ];
 
+/// For recording system calls.
+pub(crate) const STRACE: &[Need] = &[need("strace", "strace"), need("python3", "python3")];
+
 /// For looking into machine code.
 pub(crate) const BINUTILS: &[Need] = &[need("objdump", "binutils"), need("addr2line", "binutils")];
 

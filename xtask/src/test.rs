@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use crate::packages::{self, CLIENTS, GUEST, KEYS, LIBVIRT, QTEST, SWTPM, SWTPM_TOOLS};
+use crate::packages::{self, CLIENTS, GUEST, KEYS, LIBVIRT, QTEST, STRACE, SWTPM, SWTPM_TOOLS};
 use crate::run::{cargo, command, must, show, target};
 use crate::{Failure, check, demo, faults, fuzz, no_panic};
 
@@ -52,6 +52,27 @@ const STAGES: &[Stage] = &[
         quick: false,
         by_default: true,
         run: faults::short,
+    },
+    Stage {
+        name: "power-cut",
+        about: "states that a power cut may leave, modelled from real system calls: nothing answered is lost",
+        quick: false,
+        by_default: true,
+        run: faults::short_power_cuts,
+    },
+    Stage {
+        name: "secrets",
+        about: "neither keys nor the plaintext of a state are in files, logs, core dumps and other places",
+        quick: false,
+        by_default: true,
+        run: secrets,
+    },
+    Stage {
+        name: "costs",
+        about: "the system calls of a commit, and the memory of an open state",
+        quick: false,
+        by_default: true,
+        run: costs,
     },
     Stage {
         name: "clients",
@@ -202,6 +223,16 @@ fn compat() -> Result<(), Failure> {
 fn clients() -> Result<(), Failure> {
     packages::ensure(&[CLIENTS])?;
     must(with_vtpmd(command("python3", &["tests/clients/run.py"]))?)
+}
+
+fn secrets() -> Result<(), Failure> {
+    packages::ensure(&[STRACE])?;
+    must(with_vtpmd(command("python3", &["tests/secrets/run.py"]))?)
+}
+
+fn costs() -> Result<(), Failure> {
+    packages::ensure(&[STRACE, SWTPM])?;
+    must(with_vtpmd(command("python3", &["tests/costs/run.py"]))?)
 }
 
 fn keys() -> Result<(), Failure> {

@@ -19,6 +19,7 @@ mod manage;
 mod notify;
 mod options;
 mod pid;
+mod private;
 mod random;
 mod run;
 mod seal;

@@ -13,12 +13,11 @@ use crate::seal::SealKey;
 use crate::shared::Shared;
 use crate::tpm::{Manners, Tpm};
 use crate::user::Account;
-use crate::{data, info, instance, manage, seccomp, storage};
+use crate::{data, info, instance, manage, private, seccomp, storage};
 use core::sync::atomic::AtomicBool;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::io::Errno;
-use rustix::process::DumpableBehavior;
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -192,9 +191,8 @@ pub(crate) fn socket(options: &Options) -> Result<ExitCode, Failure> {
             Side::Child(channel) => ready = Some(channel),
         }
     }
-    // Keys and seeds are in this memory: no core files, and no tracing by others of the same user.
-    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)
-        .map_err(|e| failure!("cannot switch off core dumps: {e}"))?;
+    // First while it still may lift limits; a change of user may undo a part.
+    let mut locked = private::protect(options.runas.is_none())?;
     let account = options.runas.as_deref().map(Account::find).transpose()?;
     if let Some(root) = &options.chroot {
         rustix::process::chroot(root)
@@ -203,9 +201,13 @@ pub(crate) fn socket(options: &Options) -> Result<ExitCode, Failure> {
     }
     if let Some(account) = &account {
         account.become_it()?;
+        locked |= private::protect(true)?;
     }
     if let Some(log) = &options.log {
         log::open(log)?;
+    }
+    if !locked {
+        trace!(2, "memory is not locked: it may be swapped out (LimitMEMLOCK=infinity allows locking)");
     }
     serve(options, ready)
 }

@@ -2,6 +2,7 @@
 
 use rustix::mm::{MlockAllFlags, mlockall};
 use rustix::process::{DumpableBehavior, Resource, Rlimit, getrlimit, set_dumpable_behavior, setrlimit};
+use rustix::thread::{CapabilitySet, capabilities};
 
 /// What could be done. What could not is worth a line in the log, not more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -14,13 +15,17 @@ pub struct Protection {
 
 /// Switches core dumps off and locks memory. To be called at the start of a program that handles keys, before it reads any.
 ///
-/// Locking needs an unlimited `RLIMIT_MEMLOCK` (systemd: `LimitMEMLOCK=infinity`): with a limit, later allocations would
-/// fail where nobody expects it. Pages are locked as they come into use, so that nothing is made bigger.
-pub fn protect() -> Protection {
+/// Locking needs an unlimited `RLIMIT_MEMLOCK` (systemd: `LimitMEMLOCK=infinity`), or the right to lift it, or, if this
+/// process `stays` the user that it is, the right to lock (`CAP_IPC_LOCK`): with a limit, later allocations would fail
+/// where nobody expects it. Pages are locked as they come into use, so that nothing is made bigger. A change of user may
+/// switch core dumps on again (`fs.suid_dumpable`): call it again after one.
+pub fn protect(stays: bool) -> Protection {
     let undumpable = set_dumpable_behavior(DumpableBehavior::NotDumpable).is_ok();
     let limit = Rlimit { current: Some(0), maximum: Some(0) };
     let no_cores = setrlimit(Resource::Core, limit).is_ok();
-    let unlimited = getrlimit(Resource::Memlock).current.is_none();
+    let lifted = || setrlimit(Resource::Memlock, Rlimit { current: None, maximum: None }).is_ok();
+    let may_lock = || capabilities(None).is_ok_and(|own| own.effective.contains(CapabilitySet::IPC_LOCK));
+    let unlimited = getrlimit(Resource::Memlock).current.is_none() || lifted() || (stays && may_lock());
     let flags = MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT;
     let no_swap = unlimited && mlockall(flags).is_ok();
     Protection { no_dumps: undumpable && no_cores, no_swap }

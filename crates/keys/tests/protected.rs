@@ -8,7 +8,7 @@ const CHILD: &str = "SEALWRIGHT_KEYS_PROTECTED_CHILD";
 #[test]
 fn a_protected_process_cannot_be_dumped() {
     if std::env::var_os(CHILD).is_some() {
-        let protection = sealwright_keys::protect();
+        let protection = sealwright_keys::protect(true);
         assert!(protection.no_dumps);
         assert_eq!(rustix::process::dumpable_behavior().unwrap(), rustix::process::DumpableBehavior::NotDumpable);
         println!("ready");

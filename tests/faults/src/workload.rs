@@ -341,6 +341,16 @@ pub struct Outcome {
     pub losses: Vec<String>,
 }
 
+impl Outcome {
+    /// This and another one together.
+    pub fn with(mut self, more: &Self) -> Self {
+        more.faults.iter().for_each(|(fault, count)| *self.faults.entry(*fault).or_default() += count);
+        self.restarts += more.restarts;
+        self.losses.extend(more.losses.iter().cloned());
+        self
+    }
+}
+
 /// Runs the workload with each fault at each call (every `stride`th of them).
 pub fn campaign(ground: Ground, stride: u64) -> Outcome {
     let mut outcome = Outcome::default();

@@ -2,9 +2,9 @@
 
 use super::place::{Place, States, Swtpm, own, own_states, store_own};
 use crate::failure::{Failure, failure};
-use crate::instance;
 use crate::options::{KeyOption, StoreOptions, convert as options};
 use crate::seal::{LocalKey, SealKey};
+use crate::{instance, private};
 use sealwright_core::{Platform, PlatformFault};
 use sealwright_state::KeyManager;
 use sealwright_state::swtpm::SwtpmKey;
@@ -139,8 +139,7 @@ pub(crate) fn run(words: &[String]) -> Result<ExitCode, Failure> {
         None => Err(failure!("--{name} is needed; see vtpmd convert --help")),
     };
     let (from, to) = (place("from", &convert.from)?, place("to", &convert.to)?);
-    rustix::process::set_dumpable_behavior(rustix::process::DumpableBehavior::NotDumpable)
-        .map_err(|e| failure!("cannot switch off core dumps: {e}"))?;
+    private::protect(true)?;
     let read = |name, key: &Option<_>| Ok(key.as_ref().map(|k| SealKey::read(name, k)).transpose()?.map(Arc::new));
     let (key, new_key): (Option<Arc<SealKey>>, _) = (read("key", &convert.key)?, read("new-key", &convert.new_key)?);
     let states = if from == to {

@@ -10,8 +10,7 @@ use crate::failure::{Failure, failure};
 use crate::options::generations::{Request, parse};
 use crate::options::help;
 use crate::seal::SealKey;
-use crate::storage;
-use rustix::process::DumpableBehavior;
+use crate::{private, storage};
 use sealwright_crypto_native::NATIVE;
 use sealwright_state::{StateError, Store};
 use sealwright_tpm2::{Summary, Tpm2};
@@ -60,8 +59,7 @@ pub(crate) fn run(words: &[String]) -> Result<ExitCode, Failure> {
         return Ok(ExitCode::SUCCESS);
     }
     // A key and a TPM's secrets will be in this memory.
-    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)
-        .map_err(|e| failure!("cannot switch off core dumps: {e}"))?;
+    private::protect(true)?;
     let mut store = open(&request)?;
     let answer = command(&request, &mut store)?;
     if request.json {

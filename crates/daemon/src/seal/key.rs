@@ -3,10 +3,12 @@
 use super::envelope::SealFault;
 use crate::failure::{Failure, failure};
 use crate::options::{KeyKind, KeyOption, PassphraseKdf, Source};
+use core::hint::black_box;
 use hkdf::Hkdf;
+use hmac::{Hmac, KeyInit, Mac};
 use rustix::fs::{Mode, OFlags};
 use sealwright_state::swtpm::{self, KeySize, SwtpmError, SwtpmKey};
-use sha2::Sha512;
+use sha2::{Digest, Sha512};
 use std::sync::{Mutex, PoisonError};
 use zeroize::Zeroizing;
 
@@ -29,8 +31,19 @@ pub(super) enum Kdf {
     Key = 1,
     /// PBKDF2-HMAC-SHA-512 of a passphrase, then HKDF.
     Pbkdf2 = 2,
-    /// HKDF-SHA-512 of a passphrase.
+    /// HKDF-SHA-512 of the SHA-512 of a passphrase.
     Passphrase = 3,
+}
+
+/// What is kept of a key or passphrase for the life of the process: as little as opens blobs with any salt.
+enum Material {
+    /// The key itself.
+    Key(Zeroizing<Vec<u8>>),
+    /// Not the passphrase, but HMAC-SHA-512 keyed with it, from which PBKDF2 goes on with any salt; and the key that swtpm
+    /// makes of it.
+    Pbkdf2(Hmac<Sha512>, SwtpmKey),
+    /// Not the passphrase, but its SHA-512, which begins with swtpm's key.
+    Digest(Zeroizing<[u8; 64]>),
 }
 
 /// One derived key with what the envelope records of it.
@@ -44,7 +57,7 @@ pub(super) struct Derived {
 
 /// A key or passphrase that seals state. Derivations are kept, so a slow one runs once.
 pub(crate) struct SealKey {
-    secret: Zeroizing<Vec<u8>>,
+    material: Material,
     /// Bytes that a key of swtpm's has by the same options.
     length: usize,
     pub(super) kdf: Kdf,
@@ -122,44 +135,84 @@ fn from_hex(option: &str, text: &[u8], length: usize) -> Result<Zeroizing<Vec<u8
     Ok(key)
 }
 
+/// The first block of PBKDF2-HMAC-SHA-512 (RFC 8018, 5.2), with an HMAC that is keyed with the passphrase already.
+fn pbkdf2(keyed: &Hmac<Sha512>, salt: &[u8], rounds: u32) -> Zeroizing<[u8; 64]> {
+    let mut block = Zeroizing::new([0; 64]);
+    let first = keyed.clone().chain_update(salt).chain_update(1_u32.to_be_bytes()).finalize();
+    let mut last = Zeroizing::new(<[u8; 64]>::from(first.into_bytes()));
+    *block = *last;
+    for _ in 1..rounds {
+        *last = keyed.clone().chain_update(last.as_ref()).finalize().into_bytes().into();
+        block.iter_mut().zip(last.iter()).for_each(|(to, from)| *to ^= *from);
+    }
+    block
+}
+
+/// Overwrites what hash functions left of a passphrase on the unused stack.
+#[inline(never)]
+fn wipe_stack() {
+    black_box(&mut [0_u8; 16 * 1024]);
+}
+
 impl SealKey {
     /// Reads what `--key` or `--migration-key` names, and removes the file if told so.
     pub(crate) fn read(option: &str, from: &KeyOption) -> Result<Self, Failure> {
+        let read = Self::read_now(option, from);
+        wipe_stack();
+        read
+    }
+
+    /// The same, in a part of the stack of its own.
+    #[inline(never)]
+    fn read_now(option: &str, from: &KeyOption) -> Result<Self, Failure> {
         let bytes = read_all(option, &from.source)?;
-        let (secret, kdf) = match from.kind {
-            KeyKind::Hex => (from_hex(option, &bytes, from.length)?, Kdf::Key),
-            KeyKind::Binary if bytes.len() == from.length => (bytes, Kdf::Key),
+        let size = if from.length == KeySize::Aes256.bytes() { KeySize::Aes256 } else { KeySize::Aes128 };
+        let (material, kdf) = match from.kind {
+            KeyKind::Hex => (Material::Key(from_hex(option, &bytes, from.length)?), Kdf::Key),
+            KeyKind::Binary if bytes.len() == from.length => {
+                // A copy of the right size: this one has room for the longest key.
+                (Material::Key(Zeroizing::new(bytes.to_vec())), Kdf::Key)
+            }
             KeyKind::Binary => {
                 return Err(failure!("--{option}: the key has {} bytes; this mode needs {}", bytes.len(), from.length));
             }
-            KeyKind::Passphrase(PassphraseKdf::Pbkdf2) => (bytes, Kdf::Pbkdf2),
-            KeyKind::Passphrase(PassphraseKdf::Sha512) => (bytes, Kdf::Passphrase),
+            KeyKind::Passphrase(PassphraseKdf::Pbkdf2) => {
+                let keyed =
+                    Hmac::new_from_slice(&bytes).map_err(|_| failure!("--{option}: the passphrase cannot be used"))?;
+                let swtpm = SwtpmKey::from_passphrase(&bytes, swtpm::Kdf::Pbkdf2, size);
+                (Material::Pbkdf2(keyed, swtpm), Kdf::Pbkdf2)
+            }
+            KeyKind::Passphrase(PassphraseKdf::Sha512) => {
+                let mut digest = Zeroizing::new([0; 64]);
+                digest.copy_from_slice(&Sha512::digest(&bytes));
+                (Material::Digest(digest), Kdf::Passphrase)
+            }
         };
         if let (true, Source::File(path)) = (from.remove, &from.source) {
             rustix::fs::unlink(path).map_err(|e| failure!("--{option}: cannot remove {}: {e}", path.display()))?;
         }
-        Ok(Self { secret, length: from.length, kdf, derived: Mutex::new(None) })
+        Ok(Self { material, length: from.length, kdf, derived: Mutex::new(None) })
     }
 
     /// The key that swtpm makes of the same options, for states that it wrote.
     pub(crate) fn swtpm(&self) -> Result<SwtpmKey, SwtpmError> {
-        let size = if self.length == KeySize::Aes256.bytes() { KeySize::Aes256 } else { KeySize::Aes128 };
-        match self.kdf {
-            Kdf::Key => SwtpmKey::new(&self.secret),
-            Kdf::Pbkdf2 => Ok(SwtpmKey::from_passphrase(&self.secret, swtpm::Kdf::Pbkdf2, size)),
-            Kdf::Passphrase => Ok(SwtpmKey::from_passphrase(&self.secret, swtpm::Kdf::Sha512, size)),
+        match &self.material {
+            Material::Key(key) => SwtpmKey::new(key),
+            Material::Pbkdf2(_, key) => Ok(key.clone()),
+            Material::Digest(digest) => SwtpmKey::new(digest.get(..self.length).unwrap_or_default()),
         }
     }
 
     fn derive(&self, salt: [u8; SALT], rounds: u32) -> Result<Derived, SealFault> {
-        let mut slow = Zeroizing::new([0_u8; 64]);
-        let material: &[u8] = match self.kdf {
-            Kdf::Key | Kdf::Passphrase => &self.secret,
-            Kdf::Pbkdf2 => {
+        let slow;
+        let material: &[u8] = match &self.material {
+            Material::Key(key) => key,
+            Material::Digest(digest) => digest.as_ref(),
+            Material::Pbkdf2(keyed, _) => {
                 if !(ROUNDS..=MAX_ROUNDS).contains(&rounds) {
                     return Err(SealFault::Damaged);
                 }
-                pbkdf2::pbkdf2_hmac::<Sha512>(&self.secret, &salt, rounds, slow.as_mut());
+                slow = pbkdf2(keyed, &salt, rounds);
                 slow.as_ref()
             }
         };
@@ -193,8 +246,8 @@ impl SealKey {
 
     #[cfg(test)]
     pub(crate) fn test(secret: &[u8]) -> Self {
-        let length = secret.len();
-        Self { secret: Zeroizing::new(secret.to_vec()), length, kdf: Kdf::Key, derived: Mutex::new(None) }
+        let (material, length) = (Material::Key(Zeroizing::new(secret.to_vec())), secret.len());
+        Self { material, length, kdf: Kdf::Key, derived: Mutex::new(None) }
     }
 }
 
@@ -216,17 +269,39 @@ mod tests {
         key
     }
 
+    fn bytes(key: &SealKey) -> Vec<u8> {
+        match &key.material {
+            Material::Key(bytes) => bytes.to_vec(),
+            _ => panic!("a passphrase"),
+        }
+    }
+
     #[test]
     fn reads_keys_as_swtpm_does() {
         let hex = b"0x000102030405060708090a0b0c0D0E0F\n";
         let key = pipe(hex, KeyKind::Hex, 16).unwrap();
-        assert_eq!(*key.secret, (0..16).collect::<Vec<u8>>());
+        assert_eq!(bytes(&key), (0..16).collect::<Vec<u8>>());
         assert!(pipe(hex, KeyKind::Hex, 32).is_err());
         assert!(pipe(b"zz0102030405060708090a0b0c0d0e0f", KeyKind::Hex, 16).is_err());
-        assert_eq!(*pipe(&[7; 32], KeyKind::Binary, 32).unwrap().secret, [7; 32]);
+        assert_eq!(bytes(&pipe(&[7; 32], KeyKind::Binary, 32).unwrap()), [7; 32]);
         assert!(pipe(&[7; 31], KeyKind::Binary, 32).is_err());
         let phrase = pipe(b"correct horse", KeyKind::Passphrase(PassphraseKdf::Pbkdf2), 32).unwrap();
-        assert_eq!((&**phrase.secret, phrase.kdf), (&b"correct horse"[..], Kdf::Pbkdf2));
+        assert_eq!(phrase.kdf, Kdf::Pbkdf2);
+    }
+
+    #[test]
+    fn passphrases_give_the_keys_that_pbkdf2_and_swtpm_give() {
+        // Python: hashlib.pbkdf2_hmac("sha512", b"password", b"salt", 3)
+        let expected = [0xb6, 0xb0, 0x7c, 0xb2, 0xce, 0xbf, 0x4a, 0xd8, 0x44, 0x68, 0x39, 0x1a, 0x54, 0x38, 0x24, 0xfc];
+        let keyed = Hmac::new_from_slice(b"password").unwrap();
+        assert_eq!(pbkdf2(&keyed, b"salt", 3)[..16], expected);
+        for (ours, theirs) in [(PassphraseKdf::Pbkdf2, swtpm::Kdf::Pbkdf2), (PassphraseKdf::Sha512, swtpm::Kdf::Sha512)]
+        {
+            for size in [KeySize::Aes128, KeySize::Aes256] {
+                let key = pipe(b"correct horse", KeyKind::Passphrase(ours), size.bytes()).unwrap();
+                assert!(key.swtpm().unwrap() == SwtpmKey::from_passphrase(b"correct horse", theirs, size));
+            }
+        }
     }
 
     #[test]

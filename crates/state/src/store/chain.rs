@@ -289,7 +289,7 @@ impl Store {
             }
             history /= 2;
         };
-        let mut frames = Vec::new();
+        let mut frames = Vec::with_capacity(kept.len().saturating_add(1));
         for entry in kept {
             let frame = self.backend.read_at(entry.at, entry.length)?;
             let good = record::decode(&frame).is_some_and(|(r, _)| r.generation.digest == entry.generation.digest);
@@ -318,7 +318,9 @@ impl Store {
         let too_large =
             StateError::TooLarge { what: "a wrapped key", size: usize::MAX, most: crate::key::WrappedKey::MAX };
         let mut bytes = encoded.ok_or(too_large)?;
-        let mut entries = Vec::new();
+        // At once: growing leaves holes in a heap that is there for years.
+        bytes.reserve_exact(frames.iter().map(|(_, frame)| frame.len()).sum());
+        let mut entries = Vec::with_capacity(frames.len());
         for (generation, frame) in frames {
             entries.push(Entry { at: wide(bytes.len()), length: frame.len(), generation: generation.clone() });
             bytes.extend_from_slice(frame);
