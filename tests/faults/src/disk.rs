@@ -152,16 +152,25 @@ impl FaultyDisk {
     /// everything is there.
     pub fn restarted(&self, seed: u64, power_cut: bool) -> Self {
         let world = self.world();
-        let mut files = world.files.clone();
-        let mut names = world.names.clone();
-        if power_cut || world.power_cut {
-            let mut numbers = Numbers(seed);
-            names = world.names_on_medium.clone();
+        let cut = power_cut || world.power_cut;
+        let mut numbers = Numbers(seed);
+        let names = if cut {
+            let mut names = world.names_on_medium.clone();
             let reached = numbers.next() as usize % (world.names_moving.len() + 1);
             world.names_moving[..reached].iter().for_each(|change| change.apply(&mut names));
-            for file in &mut files {
+            names
+        } else {
+            world.names.clone()
+        };
+        let mut files = vec![Content::default(); world.files.len()];
+        // In the order of their numbers, as they draw from one row of random ones.
+        for (number, before) in world.files.iter().enumerate() {
+            let file = &mut files[number];
+            if cut {
+                file.medium = before.medium.clone();
                 // Seeds 0 and 1 are nothing and everything; the others any set of sectors.
-                for (at, bytes) in core::mem::take(&mut file.moving) {
+                for (at, bytes) in &before.moving {
+                    let at = *at;
                     let mut done = 0;
                     while done < bytes.len() {
                         let to_end = SECTOR - (at + done) % SECTOR;
@@ -177,12 +186,14 @@ impl FaultyDisk {
                         done = end;
                     }
                 }
-                file.cache = file.medium.clone();
+            } else {
+                file.medium = before.cache.clone();
             }
-        } else {
-            for file in &mut files {
-                file.medium = file.cache.clone();
-                file.moving.clear();
+            // Files without a name are gone.
+            if names.values().any(|named| *named == number) {
+                file.cache = file.medium.clone();
+            } else {
+                *file = Content::default();
             }
         }
         let world = World { files, names: names.clone(), names_on_medium: names, ..World::default() };

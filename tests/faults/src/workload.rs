@@ -230,7 +230,9 @@ fn judge(ground: Ground, disk: &FaultyDisk, known: &Known) -> Result<(), String>
 /// One run with these faults.
 fn one(ground: Ground, faults: &[(u64, Fault)], losses: &mut Vec<String>) -> Option<u64> {
     let disk = FaultyDisk::default();
-    disk.make(DEVICE, 1 << 20);
+    if ground == Ground::Device {
+        disk.make(DEVICE, 1 << 20);
+    }
     let mut known = Known { key: 1, ..Known::default() };
     disk.plan(faults);
     let mut next = 0;

@@ -10,8 +10,7 @@ use crate::manage::{Change, Present};
 use crate::options::rotate::{Request, parse};
 use crate::options::{KeyOption, Options, StoreOptions, help};
 use crate::seal::SealKey;
-use crate::storage;
-use rustix::process::DumpableBehavior;
+use crate::{private, storage};
 use sealwright_state::{DataKey, DataKeyId, KeyManager, StateError, Store};
 use serde_json::json;
 use std::process::ExitCode;
@@ -52,8 +51,7 @@ pub(super) fn run(what: What, words: &[String]) -> Result<ExitCode, Failure> {
         return Err(failure!("--to-plain is for vtpmd state reseal: rewrap changes only what wraps the data key"));
     }
     // Data keys will be in this memory.
-    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)
-        .map_err(|e| failure!("cannot switch off core dumps: {e}"))?;
+    private::protect(true)?;
     let old = keys("key", request.store.key_manager.as_ref(), request.key.as_ref())?;
     let given = keys("new-key", request.new_key_manager.as_ref(), request.new_key.as_ref())?;
     // A manager that has a newer key of its own is both.
