@@ -5,6 +5,7 @@ mod check;
 mod demo;
 mod faults;
 mod fuzz;
+mod man;
 mod no_panic;
 mod packages;
 mod run;
@@ -30,6 +31,9 @@ Usage: cargo xtask COMMAND
   faults [--kills N] [--seed N]
                     every single fault of a disk under the store, and power cuts; vtpmd and swtpm killed
                     at random instants (10000 times each); counts them and what was lost
+  man [--from FOLDER]
+                    man pages and shell completions of all programs, in target/man; of programs that are built
+                    in FOLDER, or built now
   check             the house rules: file sizes, no unsafe, no std in the engine, no machine paths
   help              this text
 
@@ -47,6 +51,7 @@ fn main() -> ExitCode {
         "bench" => bench::run(rest),
         "faults" => faults::run(rest),
         "fuzz" => fuzz::run(rest),
+        "man" => man::run(rest),
         "check" => check::run(rest),
         "help" | "--help" | "-h" => {
             println!("{HELP}");

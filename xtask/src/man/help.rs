@@ -1,0 +1,171 @@
+//! Reads a help screen: a usage, options in groups, and text.
+
+/// One option, or several that are one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Entry {
+    /// The heading above it; empty if there is none.
+    pub(super) group: String,
+    /// As it is written, with its values; more than one form is possible.
+    pub(super) forms: Vec<String>,
+    /// What it does.
+    pub(super) about: String,
+}
+
+/// A help screen.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Help {
+    /// Ways to call the program.
+    pub(super) usage: Vec<String>,
+    /// Its options.
+    pub(super) options: Vec<Entry>,
+    /// Paragraphs of text.
+    pub(super) text: Vec<String>,
+}
+
+/// Options and text in columns are this far apart at least.
+const GAP: &str = "  ";
+
+/// The form of an option and the text beside it.
+fn columns(line: &str) -> (&str, &str) {
+    let line = line.trim();
+    let gap = [line.find(GAP), line.find(" : "), line.find('\t')].into_iter().flatten().min();
+    match gap.map(|at| line.split_at(at)) {
+        Some((left, right)) => (left, right.trim_start_matches([' ', ':', '\t'])),
+        None => (line, ""),
+    }
+}
+
+fn join(to: &mut String, text: &str) {
+    if !to.is_empty() && !text.is_empty() {
+        to.push(' ');
+    }
+    to.push_str(text);
+}
+
+impl Help {
+    /// Reads what a program printed.
+    pub(super) fn parse(text: &str) -> Self {
+        let mut help = Self::default();
+        let mut group = String::new();
+        let (mut in_usage, mut in_option, mut paragraph) = (false, false, String::new());
+        for line in text.lines() {
+            let (trimmed, indented) = (line.trim(), line.starts_with([' ', '\t']));
+            // Options stand at the left edge in some programs.
+            let is_option = trimmed.starts_with('-') && trimmed.len() > 1 && !trimmed.starts_with("- ");
+            if trimmed.is_empty() {
+                (in_usage, in_option) = (false, false);
+                help.text.extend(Some(core::mem::take(&mut paragraph)).filter(|p| !p.is_empty()));
+            } else if let Some(usage) = line.strip_prefix("Usage:") {
+                in_usage = true;
+                help.usage.push(usage.trim().to_owned());
+            } else if in_usage && indented {
+                help.usage.push(trimmed.to_owned());
+            } else if is_option {
+                in_usage = false;
+                let (form, about) = columns(line);
+                match help.options.last_mut().filter(|entry| in_option && entry.about.is_empty()) {
+                    // Another form of the one above, which has no text yet.
+                    Some(entry) => {
+                        entry.forms.push(form.to_owned());
+                        join(&mut entry.about, about);
+                    }
+                    None => help.options.push(Entry {
+                        group: group.clone(),
+                        forms: vec![form.to_owned()],
+                        about: about.to_owned(),
+                    }),
+                }
+                in_option = true;
+            } else if let (true, true, Some(entry)) = (in_option, indented, help.options.last_mut()) {
+                // The text goes on; so does a form whose text has not begun.
+                let (left, right) = columns(line);
+                if entry.about.is_empty() && (trimmed.starts_with('|') || !right.is_empty()) {
+                    if let Some(form) = entry.forms.last_mut() {
+                        join(form, left);
+                    }
+                    join(&mut entry.about, right);
+                } else {
+                    join(&mut entry.about, trimmed);
+                }
+            } else {
+                (in_usage, in_option) = (false, false);
+                group = trimmed.trim_end_matches(':').to_owned();
+                join(&mut paragraph, trimmed);
+            }
+        }
+        help.text.extend(Some(paragraph).filter(|p| !p.is_empty()));
+        // A line right above options is their heading and no text.
+        let headings: Vec<String> = help.options.iter().map(|entry| entry.group.clone()).collect();
+        help.text.retain(|paragraph| !headings.contains(&paragraph.trim_end_matches(':').to_owned()));
+        help
+    }
+}
+
+impl Entry {
+    /// Its names, with their dashes.
+    pub(super) fn names(&self) -> Vec<&str> {
+        let mut names: Vec<&str> = Vec::new();
+        for form in &self.forms {
+            for word in form.split([' ', ',', '|']).take_while(|word| word.is_empty() || word.starts_with('-')) {
+                let name = word.split(['=', '[']).next().unwrap_or_default();
+                if name.trim_start_matches('-').starts_with(|c: char| c.is_ascii_alphanumeric())
+                    && !names.contains(&name)
+                {
+                    names.push(name);
+                }
+            }
+        }
+        names
+    }
+
+    /// Whether a value follows.
+    pub(super) fn has_value(&self) -> bool {
+        self.forms.iter().any(|form| form.split([' ', ',']).any(|word| !word.is_empty() && !word.starts_with('-')))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SCREEN: &str = "\
+prog: what it is
+
+Usage: prog socket [options]
+       prog --version
+
+Channels
+  -p, --port N              the data channel on a TCP port,
+                            closed after each response
+  --key file=PATH|fd=N[,format=hex]
+  --key pwdfile=PATH
+                            encrypt the state
+  --ctrl type=unixio,path=PATH
+         | type=tcp,port=N
+         [,terminate]       the control channel
+
+Process
+  -d                        go to the background
+--tcp [<host>]:[<prt>]: connect to TPM
+
+The exit status is 0.
+It is 1 else.
+";
+
+    #[test]
+    fn a_screen_is_taken_apart() {
+        let help = Help::parse(SCREEN);
+        assert_eq!(help.usage, ["prog socket [options]", "prog --version"]);
+        assert_eq!(help.text, ["prog: what it is", "The exit status is 0. It is 1 else."]);
+        let names: Vec<_> = help.options.iter().map(Entry::names).collect();
+        assert_eq!(names, [vec!["-p", "--port"], vec!["--key"], vec!["--ctrl"], vec!["-d"], vec!["--tcp"]]);
+        let port = &help.options[0];
+        assert_eq!(port.about, "the data channel on a TCP port, closed after each response");
+        assert!(port.has_value() && port.group == "Channels" && !help.options[3].has_value());
+        assert_eq!(help.options[1].forms.len(), 2);
+        assert_eq!(help.options[1].about, "encrypt the state");
+        assert_eq!(help.options[2].forms, ["--ctrl type=unixio,path=PATH | type=tcp,port=N [,terminate]"]);
+        assert_eq!(help.options[2].about, "the control channel");
+        assert_eq!(help.options[3].group, "Process");
+    }
+}
