@@ -160,7 +160,7 @@ fn commands_are_framed_by_their_size() {
 #[test]
 fn tcp_with_disconnect_closes_after_each_response() {
     let folder = Folder::new("tcp");
-    let [port] = common::ports(std::net::Ipv4Addr::LOCALHOST.into());
+    let [port] = common::ports(core::net::Ipv4Addr::LOCALHOST.into());
     let server = format!("type=tcp,port={port},disconnect");
     let _daemon = Daemon::running(&folder, &["--server", &server]);
     for _ in 0..3 {
