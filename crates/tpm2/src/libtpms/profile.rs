@@ -49,6 +49,14 @@ impl Profile {
         Some(Self(Some(Arc::new(String::from(text)))))
     }
 
+    /// The profile of a text that a user chose, of a level that is known here.
+    pub(super) fn chosen(text: &str) -> Result<Self, ImportFault> {
+        match level_of(text) {
+            Some(found) if found > NEWEST_LEVEL => Err(ImportFault::FormatLevel { found, known: NEWEST_LEVEL }),
+            _ => Self::of_text(text).ok_or(ImportFault::Value { part: "profile", field: "StateFormatLevel" }),
+        }
+    }
+
     /// StateFormatLevel: which versions of the structures are written.
     pub(super) fn level(&self) -> u32 {
         self.text().and_then(level_of).unwrap_or(1)
