@@ -264,7 +264,15 @@ fn libvirt() -> Result<(), Failure> {
     }
     demo::guest()?;
     // The programs that stand beside vtpmd in swtpm's place.
-    must(cargo(&["build", "--release", "--bins", "--package", "sealwright-channel"]))?;
+    must(cargo(&[
+        "build",
+        "--release",
+        "--bins",
+        "--package",
+        "sealwright-channel",
+        "--package",
+        "sealwright-manufacture",
+    ]))?;
     let mut run = with_vtpmd(command("python3", &["tests/libvirt/run.py"]))?;
     run.arg("--guest").arg(target().join("guest"));
     must(run)
