@@ -53,7 +53,7 @@ fn command(words: &[String]) -> Result<ExitCode, Failure> {
             }
             print!("{}", help::SOCKET);
         }
-        "convert" => return convert::command::run(rest),
+        "convert" => return convert::command::convert(rest),
         "state" => return generations::run(rest),
         "chardev" | "cuse" => return Err(failure!("'{command}' is not supported yet; 'socket' is")),
         other => return Err(failure!("'{other}' is not a command; see vtpmd --help")),

@@ -4,7 +4,8 @@ use crate::failure::{Failure, failure};
 use crate::options::{Options, StateOption, StoreOptions};
 use crate::seal::{LocalKey, SealKey};
 use crate::seccomp;
-use sealwright_state::anchor::FileAnchor;
+use sealwright_keys::Order;
+use sealwright_state::anchor::{Anchor, FileAnchor};
 use sealwright_state::backend::{Backend, Device, Durability, Folder};
 use sealwright_state::disk::HostFolder;
 use sealwright_state::{DataKey, KeyContext, KeyError, KeyManager, Kind, Settings, Store, WrappedKey};
@@ -100,13 +101,26 @@ pub(crate) fn store_with(
     if let Some(history) = options.store.history {
         settings.history = history;
     }
+    settings.permits = Order::permits;
     let store = Store::new(backend, keys, settings);
-    let Some(path) = &options.store.anchor else { return Ok(store) };
-    if options.store.vm.is_none() {
+    Ok(match anchor(&options.store)? {
+        Some(anchor) => store.with_anchor(anchor),
+        None => store,
+    })
+}
+
+/// What remembers the newest state of this VM, apart from the state.
+pub(crate) fn anchor(options: &StoreOptions) -> Result<Option<Box<dyn Anchor>>, Failure> {
+    let Some(text) = &options.anchor else { return Ok(None) };
+    if options.vm.is_none() {
         return Err(failure!("--anchor needs --vm: the anchor remembers states by the names of their VMs"));
     }
+    if text.starts_with("tpm:") {
+        return sealwright_keys::open_anchor(text).map(Some).map_err(|fault| failure!("--anchor: {fault}"));
+    }
+    let path = Path::new(text);
     let parent = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let name = path.file_name().and_then(|n| n.to_str());
     let name = name.ok_or_else(|| failure!("--anchor: {} does not name a file", path.display()))?;
-    Ok(store.with_anchor(Box::new(FileAnchor::new(folder(parent, "the folder of the anchor", Some(0o600))?, name))))
+    Ok(Some(Box::new(FileAnchor::new(folder(parent, "the folder of the anchor", Some(0o600))?, name))))
 }

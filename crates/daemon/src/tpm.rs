@@ -347,6 +347,9 @@ impl Tpm {
             }
         }
         self.engine = None;
+        if let Err(fault) = self.host.store.settle() {
+            say!("the last state could not be remembered, so an older one may go unnoticed: {fault}");
+        }
     }
 
     /// Runs one command and writes the answer; returns its length.

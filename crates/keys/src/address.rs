@@ -44,7 +44,7 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 impl Address {
     /// Takes `text` apart.
     pub fn parse(text: &str) -> Result<Self, AddressFault> {
-        let fault = |why: &str| Err(AddressFault::new(format!("the key manager address {text:?} {why}")));
+        let fault = |why: &str| Err(AddressFault::new(format!("the address {text:?} {why}")));
         if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
             return fault("has a blank or a control character; write it as %20 and so on");
         }
@@ -64,7 +64,7 @@ impl Address {
             };
             if SECRETS.contains(&name) {
                 return Err(AddressFault::new(format!(
-                    "a key manager address must not hold a secret ({name}): give a file or descriptor, such as {name}-file"
+                    "an address must not hold a secret ({name}): give a file or descriptor, such as {name}-file"
                 )));
             }
             if options.iter().any(|(other, _)| other == name) {
@@ -81,7 +81,7 @@ impl Address {
     }
 
     pub(crate) fn fault(&self, why: impl fmt::Display) -> AddressFault {
-        AddressFault(format!("the key manager address {}:{} {why}", self.scheme, self.place))
+        AddressFault(format!("the address {}:{} {why}", self.scheme, self.place))
     }
 
     /// The value of an option.

@@ -24,6 +24,7 @@
 )]
 
 mod address;
+mod anchor;
 #[cfg(test)]
 mod contract;
 mod failure;
@@ -34,6 +35,7 @@ mod keeper;
 mod life;
 mod local;
 mod manager;
+mod order;
 mod process;
 #[cfg(all(test, feature = "default"))]
 mod real;
@@ -42,10 +44,13 @@ mod secret;
 mod testing;
 #[cfg(feature = "tls")]
 mod tls;
+mod tpm;
 
 pub use address::{Address, AddressFault};
+pub use anchor::open_anchor;
 pub use failure::Failure;
 pub use life::{Failed, KeyOf, Phase, ShredFault, Shredding, rewrap};
 pub use manager::{Scheme, open, schemes};
+pub use order::Order;
 pub use process::{Protection, protect};
 pub use secret::{MAX_SECRET, Secret};

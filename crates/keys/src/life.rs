@@ -5,8 +5,8 @@
 use core::fmt;
 use core::time::Duration;
 
-use sealwright_state::VmId;
 use sealwright_state::key::{KeyContext, KeyError, KeyId, KeyManager, WrappedKey};
+use sealwright_state::{VmId, timestamp};
 use subtle::ConstantTimeEq;
 
 /// An error of a key manager, with the VM that it is about.
@@ -139,8 +139,9 @@ impl fmt::Display for ShredFault {
             Self::Cancelled(vm) => write!(f, "VM {vm}: the shredding was cancelled; schedule a new one"),
             Self::Scheduled { vm, reason, due } => write!(
                 f,
-                "VM {vm}: its keys are to be destroyed at {due} (seconds since 1970) because: {reason}; cancel the \
-                 shredding to use the VM again"
+                "VM {vm}: its keys are to be destroyed from {} on, because: {reason}; cancel the shredding to use the VM \
+                 again",
+                timestamp(*due)
             ),
             Self::ManagerMissing { vm, manager } => {
                 write!(

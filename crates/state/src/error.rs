@@ -10,6 +10,8 @@ pub struct Mark {
     pub sequence: u64,
     /// The generation's digest.
     pub digest: Digest,
+    /// The epoch of its writer; 0 where that is not known.
+    pub epoch: u64,
 }
 
 /// The first eight bytes of the digest tell generations apart well enough for people.
@@ -113,6 +115,34 @@ pub enum StateError {
         found: Box<Mark>,
         /// What is known.
         expected: Box<Mark>,
+    },
+    /// What is remembered elsewhere says nothing about it.
+    #[error(
+        "the state in {place} cannot be held against {anchor}: {why}. If it is the right one, say so and why (--accept-rollback REASON)"
+    )]
+    Unanchored {
+        /// Where.
+        place: String,
+        /// Who should remember it.
+        anchor: String,
+        /// What is not known.
+        why: String,
+    },
+    /// What is remembered elsewhere cannot be read or written.
+    #[error("{anchor} cannot be used: {why}")]
+    Anchor {
+        /// Which.
+        anchor: String,
+        /// What happened, and what to do.
+        why: String,
+    },
+    /// An order stands that it must not be used.
+    #[error("the state in {place} must not be used: {why}")]
+    Ordered {
+        /// Where.
+        place: String,
+        /// What the order says.
+        why: String,
     },
     /// The key given is not the state's.
     #[error(

@@ -20,6 +20,7 @@ pub(crate) const MAC: usize = 32;
 pub(crate) struct Sealer {
     cipher: Aes256GcmSiv,
     header: Zeroizing<[u8; 32]>,
+    note: Zeroizing<[u8; 32]>,
     check: [u8; CHECK],
 }
 
@@ -29,12 +30,14 @@ impl Sealer {
         let hkdf = Hkdf::<Sha256>::new(None, key.expose());
         let mut record = Zeroizing::new([0; 32]);
         let mut header = Zeroizing::new([0; 32]);
+        let mut note = Zeroizing::new([0; 32]);
         let mut check = [0; CHECK];
         // These lengths are far below the limit of HKDF, so none of them can fail.
         let _ = hkdf.expand(b"sealwright state v1: records", record.as_mut());
         let _ = hkdf.expand(b"sealwright state v1: header", header.as_mut());
+        let _ = hkdf.expand(b"sealwright state v1: notes", note.as_mut());
         let _ = hkdf.expand(b"sealwright state v1: key check", &mut check);
-        Self { cipher: Aes256GcmSiv::new((&*record).into()), header, check }
+        Self { cipher: Aes256GcmSiv::new((&*record).into()), header, note, check }
     }
 
     /// The value that is stored to recognise the key.
@@ -45,6 +48,11 @@ impl Sealer {
     /// The code of a journal's header.
     pub(crate) fn mac(&self, header: &[u8]) -> [u8; MAC] {
         Hkdf::<Sha256>::extract(Some(self.header.as_ref()), header).0.into()
+    }
+
+    /// The code of a note beside a journal.
+    pub(crate) fn note(&self, note: &[u8]) -> [u8; MAC] {
+        Hkdf::<Sha256>::extract(Some(self.note.as_ref()), note).0.into()
     }
 
     /// A nonce for the next record.

@@ -1,6 +1,6 @@
 //! Runs every single fault, on all processors, and prints what was tried and what was lost.
 
-use sealwright_faults::{Fault, Ground, Outcome, campaign_of, combinations};
+use sealwright_faults::{Fault, Form, Ground, Outcome, campaign_of, combinations, conversions};
 use std::process::ExitCode;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,6 +17,8 @@ enum Job {
     Single(Ground, Fault),
     /// Some of the runs with several faults, with the seed of this number.
     Several(Ground, u64),
+    /// One fault at each call of a conversion.
+    Conversion(Form),
 }
 
 /// All parts, the long ones first.
@@ -25,6 +27,7 @@ fn jobs() -> Vec<Job> {
     for fault in [Fault::PowerCut, Fault::Refused, Fault::Full, Fault::HalfWay, Fault::Short, Fault::Kill] {
         jobs.extend(Ground::ALL.map(|ground| Job::Single(ground, fault)));
     }
+    jobs.extend(Form::ALL.map(Job::Conversion));
     for seed in 1..=RUNS / SHARE {
         jobs.extend(Ground::ALL.map(|ground| Job::Several(ground, seed)));
     }
@@ -36,6 +39,7 @@ fn run(job: Job) -> Outcome {
     match job {
         Job::Single(ground, fault) => campaign_of(ground, fault, 1, &mut outcome),
         Job::Several(ground, seed) => combinations(ground, SHARE, seed, &mut outcome),
+        Job::Conversion(form) => Fault::ALL.into_iter().for_each(|fault| conversions(form, fault, &mut outcome)),
     }
     outcome
 }
@@ -71,6 +75,11 @@ fn main() -> ExitCode {
         }
         let of = done.iter().filter(|(job, _)| matches!(job, Job::Several(g, _) if *g == ground));
         show(&format!("{RUNS} runs with 2 to 4"), &of.fold(Outcome::default(), |sum, (_, one)| sum.with(one)));
+    }
+    println!("Conversions");
+    for form in Form::ALL {
+        let of = done.iter().filter(|(job, _)| matches!(job, Job::Conversion(f) if *f == form));
+        show(&format!("{form:?}"), &of.fold(Outcome::default(), |sum, (_, one)| sum.with(one)));
     }
     let all = done.iter().fold(Outcome::default(), |sum, (_, one)| sum.with(one));
     println!("All");

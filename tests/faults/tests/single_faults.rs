@@ -1,6 +1,16 @@
 //! A part of the campaign on every test run: each thirty-first call. The whole is `cargo run -p sealwright-faults`.
 
-use sealwright_faults::{Ground, Outcome, campaign, combinations};
+use sealwright_faults::{Fault, Form, Ground, Outcome, campaign, combinations, conversions};
+
+#[test]
+fn no_single_fault_of_a_conversion_loses_both_states() {
+    for form in Form::ALL {
+        let mut outcome = Outcome::default();
+        Fault::ALL.into_iter().for_each(|fault| conversions(form, fault, &mut outcome));
+        assert!(outcome.faults.values().all(|count| *count > 3), "{form:?}: {:?}", outcome.faults);
+        assert!(outcome.losses.is_empty(), "{:#?}", outcome.losses);
+    }
+}
 
 #[test]
 fn no_single_fault_loses_a_state() {

@@ -1,161 +1,120 @@
-//! `vtpmd convert`: a state from swtpm's format to ours and back, and from one key to another.
+//! `vtpmd state convert`, `export` and `import`: a state from swtpm's format to ours and back, from one key to another, and
+//! in a file that can be carried.
 
-use super::place::{Place, States, Swtpm, own, own_states, store_own};
+use super::place::Place;
+use super::transfer::{self, End, Transfer};
 use crate::failure::{Failure, failure};
-use crate::options::{KeyOption, StoreOptions, convert as options};
-use crate::seal::{LocalKey, SealKey};
-use crate::{instance, private};
-use sealwright_core::{Platform, PlatformFault};
-use sealwright_state::KeyManager;
-use sealwright_state::swtpm::SwtpmKey;
+use crate::options::convert::{Request, Words, parse};
+use crate::options::{KeyOption, Options, help};
+use crate::private;
+use crate::seal::SealKey;
+use serde_json::json;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-const HELP: &str = "\
-Usage: vtpmd convert --from PLACE [--key KEY] --to PLACE [--new-key KEY] [--force]
-
-Copies the state of a TPM 2.0 to another place and format. With the same PLACE twice, the state stays there and gets
-another key (or one, or none); an interruption leaves the old or the new, and running it again goes on.
-
-PLACE
-  swtpm:FOLDER        a folder of swtpm's, with tpm2-00.permall in it
-  swtpm-file:FILE     a linear file or block device of swtpm's (backend-uri=file://)
-  vtpmd:FOLDER        a folder of vtpmd's
-
-  --key KEY           the key of the state as it is, if it is encrypted: the values of --key in vtpmd socket --help
-  --new-key KEY       the key that it gets; without it the new state is not encrypted
-  --force             put the state in the place of one that is there (vtpmd keeps that in its history)
-  --vm NAME           whose state it is, for vtpmd
-  --mode OCTAL        permission bits of files of swtpm's that are made
-
-No TPM may be running on either place: both are locked.
-";
-
-/// What the command line asks for.
-#[derive(Debug, Default)]
-pub(crate) struct Convert {
-    pub(crate) from: Option<String>,
-    pub(crate) to: Option<String>,
-    pub(crate) key: Option<KeyOption>,
-    pub(crate) new_key: Option<KeyOption>,
-    pub(crate) force: bool,
-    pub(crate) store: StoreOptions,
-    pub(crate) mode: Option<u32>,
-    pub(crate) help: bool,
+/// Runs `vtpmd state convert`, which is `vtpmd convert` too.
+pub(crate) fn convert(words: &[String]) -> Result<ExitCode, Failure> {
+    run(Words::Convert, words)
 }
 
-/// A platform for an engine that runs nothing: it takes over a state and gives it away again.
-struct Still;
+/// Runs `vtpmd state export`.
+pub(crate) fn export(words: &[String]) -> Result<ExitCode, Failure> {
+    run(Words::Export, words)
+}
 
-impl Platform for Still {
-    fn entropy(&mut self, out: &mut [u8]) -> Result<(), PlatformFault> {
-        crate::random::fill(out).map_err(|_| PlatformFault::Entropy)
-    }
-    fn now(&mut self) -> u64 {
-        0
-    }
-    fn commit(&mut self, _: &[u8]) -> Result<(), PlatformFault> {
-        Err(PlatformFault::Unavailable)
+/// Runs `vtpmd state import`.
+pub(crate) fn import(words: &[String]) -> Result<ExitCode, Failure> {
+    run(Words::Import, words)
+}
+
+fn key(option: &'static str, from: Option<&KeyOption>) -> Result<Option<Arc<SealKey>>, Failure> {
+    Ok(from.map(|key| SealKey::read(option, key)).transpose()?.map(Arc::new))
+}
+
+fn place(request: &Request, option: &str, text: Option<&String>) -> Result<Place, Failure> {
+    let volatile = request.volatile.as_deref().filter(|_| option == "from");
+    match text {
+        Some(text) => Place::parse(option, text, volatile),
+        None => Err(failure!("--{option} is needed; see --help")),
     }
 }
 
-/// Our states of libtpms's.
-fn imported(states: &States) -> Result<States, Failure> {
-    let volatile = states.volatile.as_ref().map(|bytes| bytes.as_slice());
-    let maker = instance::maker(None)?;
-    let imported = maker.import(&mut Still, &states.permanent, volatile);
-    let imported = imported.map_err(|fault| failure!("the state of swtpm cannot be taken over: {fault}"))?;
-    Ok(States { permanent: imported.permanent, volatile: imported.volatile })
+/// The end that `--tpmstate` names.
+fn own(request: &Request) -> Result<End, Failure> {
+    let state = request.options.state.clone();
+    let state = state.ok_or_else(|| failure!("which state? --tpmstate dir=FOLDER says so"))?;
+    let key = key("key", request.options.key.as_ref())?;
+    Ok(End { place: Place::Own(state), key, options: request.options.clone() })
 }
 
-/// libtpms's states of ours.
-fn exported(states: &States) -> Result<States, Failure> {
-    let volatile = states.volatile.as_ref().map(|bytes| bytes.as_slice());
-    let exported = instance::maker(None)?.export(&mut Still, &states.permanent, volatile);
-    let exported = exported.map_err(|fault| failure!("the state cannot be given to swtpm: {fault}"))?;
-    Ok(States { permanent: exported.permanent, volatile: exported.volatile })
+/// The end that is named by a place.
+fn other(request: &Request, option: &str, text: Option<&String>, key_option: &'static str) -> Result<End, Failure> {
+    let place = place(request, option, text)?;
+    let mut options = Options::default();
+    options.store.key_manager.clone_from(&request.other_key_manager);
+    Ok(End { place, key: key(key_option, request.other_key.as_ref())?, options })
 }
 
-fn swtpm_key(key: Option<&Arc<SealKey>>) -> Result<Option<SwtpmKey>, Failure> {
-    key.map(|key| key.swtpm()).transpose().map_err(|fault| failure!("{fault}"))
-}
-
-/// Another key for the state at the place where it is.
-fn in_place(
-    convert: &Convert,
-    place: &Place,
-    key: Option<&Arc<SealKey>>,
-    new_key: Option<&Arc<SealKey>>,
-) -> Result<States, Failure> {
-    if let Place::Own(path) = place {
-        let mut store = own(path, &convert.store, key)?;
-        let states = own_states(&mut store)?.ok_or_else(|| failure!("there is no state in {place}"))?;
-        let keys = new_key.map(|key| Arc::new(LocalKey(Arc::clone(key))) as Arc<dyn KeyManager>);
-        store.reseal(keys, "another key").map_err(|fault| failure!("{fault}"))?;
-        return Ok(states);
-    }
-    let mut swtpm = Swtpm::open(place, convert.mode, false)?;
-    let (old, new) = (swtpm_key(key)?, swtpm_key(new_key)?);
-    let states = swtpm.states(old.as_ref(), new.as_ref())?;
-    swtpm.store(&states, new.as_ref())?;
-    Ok(states)
-}
-
-fn source(convert: &Convert, place: &Place, key: Option<&Arc<SealKey>>) -> Result<States, Failure> {
-    if let Place::Own(path) = place {
-        let mut store = own(path, &convert.store, key)?;
-        return own_states(&mut store)?.ok_or_else(|| failure!("there is no state in {place}"));
-    }
-    let key = swtpm_key(key)?;
-    Swtpm::open(place, None, false)?.states(key.as_ref(), key.as_ref())
-}
-
-fn target(convert: &Convert, place: &Place, states: &States, key: Option<&Arc<SealKey>>) -> Result<(), Failure> {
-    let used = || failure!("there is already a state in {place}; --force puts the new one in its place");
-    if let Place::Own(path) = place {
-        let mut store = own(path, &convert.store, key)?;
-        if own_states(&mut store)?.is_some() && !convert.force {
-            return Err(used());
+fn transfer(command: Words, request: &Request) -> Result<Transfer, Failure> {
+    let (from, to, reason) = match command {
+        Words::Convert => {
+            let from = place(request, "from", request.from.as_ref())?;
+            let mut to = other(request, "to", request.to.as_ref(), "new-key")?;
+            to.options.store = request.options.store.clone();
+            let key = key("key", request.options.key.as_ref())?;
+            let mut options = request.options.clone();
+            if from != to.place {
+                // The name is for what is made, and what is taken may be of whatever VM.
+                options.store.vm = None;
+            }
+            (End { place: from, key, options }, to, "converted")
         }
-        return store_own(&mut store, states, "converted");
+        Words::Export => (own(request)?, other(request, "to", request.to.as_ref(), "to-key")?, "exported"),
+        Words::Import => (other(request, "from", request.from.as_ref(), "from-key")?, own(request)?, "imported"),
+    };
+    let to_be_plain = match command {
+        Words::Convert => false,
+        Words::Export => !to.is_sealed(),
+        Words::Import => from.is_sealed() && !to.is_sealed(),
+    };
+    if to_be_plain && !request.plain {
+        let option = if command == Words::Export { "--to-key" } else { "--key" };
+        return Err(failure!(
+            "the state in {} would not be encrypted: give a key for it ({option}), or say that this is meant (--plain)",
+            to.place
+        ));
     }
-    let mut swtpm = Swtpm::open(place, convert.mode, true)?;
-    if swtpm.is_used()? && !convert.force {
-        return Err(used());
-    }
-    swtpm.forget_volatile()?;
-    swtpm.store(states, swtpm_key(key)?.as_ref())
+    let (generation, overwrite, mode) = (request.generation, request.overwrite, request.mode);
+    Ok(Transfer { from, to, generation, overwrite, mode, reason })
 }
 
-/// Runs `vtpmd convert`.
-pub(crate) fn run(words: &[String]) -> Result<ExitCode, Failure> {
-    let convert = options(words)?;
-    if convert.help {
-        print!("{HELP}");
+fn run(command: Words, words: &[String]) -> Result<ExitCode, Failure> {
+    let request = parse(command, words)?;
+    if request.help {
+        print!(
+            "{}",
+            match command {
+                Words::Convert => help::CONVERT,
+                Words::Export => help::EXPORT,
+                Words::Import => help::IMPORT,
+            }
+        );
         return Ok(ExitCode::SUCCESS);
     }
-    let place = |name, text: &Option<String>| match text {
-        Some(text) => Place::parse(name, text),
-        None => Err(failure!("--{name} is needed; see vtpmd convert --help")),
-    };
-    let (from, to) = (place("from", &convert.from)?, place("to", &convert.to)?);
     private::protect(true)?;
-    let read = |name, key: &Option<_>| Ok(key.as_ref().map(|k| SealKey::read(name, k)).transpose()?.map(Arc::new));
-    let (key, new_key): (Option<Arc<SealKey>>, _) = (read("key", &convert.key)?, read("new-key", &convert.new_key)?);
-    let states = if from == to {
-        in_place(&convert, &from, key.as_ref(), new_key.as_ref())?
+    let transfer = transfer(command, &request)?;
+    let states = transfer::run(&transfer)?;
+    let (from, to, sealed) = (&transfer.from.place, &transfer.to.place, transfer.to.is_sealed());
+    if request.json {
+        let json = json!({
+            "from": from.to_string(), "to": to.to_string(), "encrypted": sealed, "volatile": states.volatile.is_some(),
+            "vm": states.vm.as_ref().map(|vm| vm.as_str()), "generation": states.generation,
+        });
+        println!("{json:#}");
     } else {
-        let states = source(&convert, &from, key.as_ref())?;
-        let states = match (from.is_swtpm(), to.is_swtpm()) {
-            (true, false) => imported(&states)?,
-            (false, true) => exported(&states)?,
-            _ => states,
-        };
-        target(&convert, &to, &states, new_key.as_ref())?;
-        states
-    };
-    let running = if states.volatile.is_some() { ", with the state of a running TPM" } else { "" };
-    let sealed = if new_key.is_some() { "encrypted" } else { "not encrypted" };
-    println!("{from}: the state is now in {to}, {sealed}{running}");
+        let running = if states.volatile.is_some() { ", with the state of a running TPM" } else { "" };
+        let sealed = if sealed { "encrypted" } else { "not encrypted" };
+        println!("{from}: the state is now in {to}, {sealed}{running}");
+    }
     Ok(ExitCode::SUCCESS)
 }

@@ -2,8 +2,10 @@
 
 pub(crate) mod command;
 mod place;
+mod portable;
 #[cfg(test)]
 mod tests;
+mod transfer;
 
 use crate::seal::SealKey;
 use sealwright_state::swtpm::{Folder, Part, SwtpmError, SwtpmKey, open, unwrap_migration, wrap_migration};

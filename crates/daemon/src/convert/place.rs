@@ -1,11 +1,12 @@
-//! Where a state is: in a folder or a linear file of swtpm's, or in a folder of ours.
+//! Where a state is: with swtpm, with vtpmd, or in a file to be carried elsewhere.
 
+use super::portable;
 use crate::failure::{Failure, failure};
-use crate::options::{Options, StateOption, StoreOptions};
+use crate::options::{Options, StateOption};
 use crate::seal::SealKey;
 use crate::storage;
-use sealwright_state::swtpm::{Folder, Linear, Part, SwtpmError, SwtpmKey, open, seal};
-use sealwright_state::{StateError, Store};
+use sealwright_state::swtpm::{Folder, Linear, MAX_BLOB, Part, SwtpmError, SwtpmKey, open, seal};
+use sealwright_state::{Generation, KeyManager, StateError, Store, VmId};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use zeroize::Zeroizing;
@@ -17,43 +18,71 @@ pub(super) enum Place {
     Swtpm(PathBuf),
     /// A linear file of swtpm's, or a block device.
     SwtpmFile(PathBuf),
-    /// A folder of vtpmd's.
-    Own(PathBuf),
+    /// A file with swtpm's permanent state, and perhaps one with its volatile state, wherever they were copied to.
+    SwtpmParts(PathBuf, Option<PathBuf>),
+    /// A folder, file or device of vtpmd's.
+    Own(StateOption),
+    /// A file to be carried elsewhere.
+    File(PathBuf),
 }
 
-/// The permanent and the volatile state, out of their envelopes.
+/// The permanent and the volatile state, out of their envelopes, and what is known about them.
 pub(super) struct States {
     pub(super) permanent: Zeroizing<Vec<u8>>,
     pub(super) volatile: Option<Zeroizing<Vec<u8>>>,
+    /// Whose they are, if the format says so.
+    pub(super) vm: Option<VmId>,
+    /// Which generation they are, if the format counts them.
+    pub(super) generation: Option<u64>,
 }
 
 fn said(fault: &SwtpmError) -> Failure {
     failure!("{fault}")
 }
 
-fn kept(fault: &StateError) -> Failure {
+/// A fault of a store, in words.
+pub(super) fn kept(fault: &StateError) -> Failure {
     failure!("{fault}")
 }
 
 impl Place {
-    /// The place of its name on the command line.
-    pub(super) fn parse(option: &str, text: &str) -> Result<Self, Failure> {
-        let place = match text.split_once(':') {
-            Some(("swtpm", path)) if !path.is_empty() => Self::Swtpm(path.into()),
-            Some(("swtpm-file", path)) if !path.is_empty() => Self::SwtpmFile(path.into()),
-            Some(("vtpmd", path)) if !path.is_empty() => Self::Own(path.into()),
-            _ => {
-                return Err(failure!(
-                    "--{option}: '{text}' is no place; swtpm:FOLDER, swtpm-file:FILE and vtpmd:FOLDER are"
-                ));
-            }
+    /// The place of its name on the command line. `volatile` is a file of swtpm's volatile state.
+    pub(super) fn parse(option: &str, text: &str, volatile: Option<&Path>) -> Result<Self, Failure> {
+        let (kind, path) = text.split_once(':').unwrap_or_default();
+        let own = |single| Self::Own(StateOption { dir: path.into(), single, mode: None, lock: true, fsync: true });
+        let place = match kind {
+            _ if path.is_empty() => None,
+            "swtpm" => Some(Self::Swtpm(path.into())),
+            "swtpm-file" => Some(Self::SwtpmFile(path.into())),
+            "swtpm-permall" => Some(Self::SwtpmParts(path.into(), volatile.map(Path::to_owned))),
+            "vtpmd" => Some(own(false)),
+            "vtpmd-file" => Some(own(true)),
+            "file" => Some(Self::File(path.into())),
+            _ => None,
         };
-        Ok(place)
+        let place = place.ok_or_else(|| {
+            failure!(
+                "--{option}: '{text}' is no place; swtpm:FOLDER, swtpm-file:FILE, swtpm-permall:FILE, vtpmd:FOLDER, vtpmd-file:FILE and file:FILE are"
+            )
+        })?;
+        match (&place, volatile) {
+            (Self::SwtpmParts(..), _) | (_, None) => Ok(place),
+            _ => Err(failure!("--volatile is for swtpm-permall:FILE only; {place} says itself whether it has one")),
+        }
     }
 
     /// True if this place is of swtpm's.
     pub(super) const fn is_swtpm(&self) -> bool {
-        matches!(self, Self::Swtpm(_) | Self::SwtpmFile(_))
+        matches!(self, Self::Swtpm(_) | Self::SwtpmFile(_) | Self::SwtpmParts(..))
+    }
+
+    /// The folder that is locked while the state is used, if it is one.
+    pub(super) fn folder(&self) -> Option<&Path> {
+        match self {
+            Self::Swtpm(path) => Some(path),
+            Self::Own(state) if !state.single => Some(&state.dir),
+            _ => None,
+        }
     }
 }
 
@@ -62,7 +91,9 @@ impl core::fmt::Display for Place {
         match self {
             Self::Swtpm(path) => write!(f, "swtpm's folder {}", path.display()),
             Self::SwtpmFile(path) => write!(f, "swtpm's file {}", path.display()),
-            Self::Own(path) => write!(f, "vtpmd's folder {}", path.display()),
+            Self::SwtpmParts(path, _) | Self::File(path) => write!(f, "the file {}", path.display()),
+            Self::Own(state) if state.single => write!(f, "vtpmd's file {}", state.dir.display()),
+            Self::Own(state) => write!(f, "vtpmd's folder {}", state.dir.display()),
         }
     }
 }
@@ -87,7 +118,7 @@ impl Swtpm {
                 file.lock().map_err(|f| said(&f))?;
                 Ok(Self::File(file))
             }
-            Place::Own(_) => Err(failure!("{place} is not a place of swtpm's")),
+            _ => Err(failure!("{place} is not a folder or linear file of swtpm's")),
         }
     }
 
@@ -112,7 +143,8 @@ impl Swtpm {
         };
         let permanent = self.read(Part::Permanent)?.ok_or_else(|| failure!("there is no permanent state of swtpm"))?;
         let volatile = self.read(Part::Volatile)?;
-        Ok(States { permanent: opened(&permanent)?, volatile: volatile.map(|bytes| opened(&bytes)).transpose()? })
+        let volatile = volatile.map(|bytes| opened(&bytes)).transpose()?;
+        Ok(States { permanent: opened(&permanent)?, volatile, vm: None, generation: None })
     }
 
     /// Puts these states in the place of what is there, at any instant one of the two.
@@ -147,37 +179,69 @@ impl Swtpm {
     }
 }
 
-/// A store of our own in this folder, locked.
-pub(super) fn own(path: &Path, options: &StoreOptions, key: Option<&Arc<SealKey>>) -> Result<Store, Failure> {
-    let state = StateOption { dir: path.to_owned(), single: false, mode: None, lock: true, fsync: true };
-    let options = Options { store: options.clone(), ..Options::default() };
-    let mut store = storage::store(&options, &state, key)?;
+/// What swtpm wrote into these files. Nothing is locked: they are copies.
+pub(super) fn parts(permanent: &Path, volatile: Option<&Path>, key: Option<&SwtpmKey>) -> Result<States, Failure> {
+    let read = |path: &Path| -> Result<Zeroizing<Vec<u8>>, Failure> {
+        let place = path.display().to_string();
+        let bytes = std::fs::read(path).map_err(|e| failure!("cannot read {place}: {e}"))?;
+        let bytes = Zeroizing::new(bytes);
+        if bytes.is_empty() {
+            return Err(said(&SwtpmError::Empty { place }));
+        }
+        if bytes.len() > MAX_BLOB {
+            return Err(said(&SwtpmError::TooLarge { what: "the file", size: bytes.len(), most: MAX_BLOB }));
+        }
+        open(&bytes, key).map_err(|fault| failure!("{place}: {fault}"))
+    };
+    Ok(States { permanent: read(permanent)?, volatile: volatile.map(read).transpose()?, vm: None, generation: None })
+}
+
+/// A store of our own, locked.
+pub(super) fn own(state: &StateOption, options: &Options, key: Option<&Arc<SealKey>>) -> Result<Store, Failure> {
+    let mut store = storage::store(options, state, key)?;
     store.lock().map_err(|f| kept(&f))?;
     Ok(store)
 }
 
-/// What a store of our own has; `None` if nothing was ever there.
-pub(super) fn own_states(store: &mut Store) -> Result<Option<States>, Failure> {
+/// What a store has: its newest state, or that of a generation; `None` if nothing was ever there.
+pub(super) fn own_states(store: &mut Store, generation: Option<u64>) -> Result<Option<States>, Failure> {
     match store.load() {
         // What another program left in the folder is not ours to judge here.
         Err(StateError::Missing { trace: None, .. } | StateError::OtherState { .. }) => return Ok(None),
         loaded => loaded.map_err(|f| kept(&f))?,
     }
-    let permanent = store.state().map_err(|f| kept(&f))?;
-    Ok(Some(States { permanent, volatile: store.volatile().map_err(|f| kept(&f))? }))
+    let newest = store.head().map(|g| g.sequence);
+    let (permanent, volatile) = match generation.filter(|sequence| Some(*sequence) != newest) {
+        // A volatile state belongs to the newest one.
+        Some(sequence) => (store.state_at(sequence), Ok(None)),
+        None => (store.state(), store.volatile()),
+    };
+    Ok(Some(States {
+        permanent: permanent.map_err(|f| kept(&f))?,
+        volatile: volatile.map_err(|f| kept(&f))?,
+        vm: store.vm().cloned(),
+        generation: generation.or(newest),
+    }))
 }
 
 /// Makes these states the next (or the first) of a store of our own.
-pub(super) fn store_own(store: &mut Store, states: &States, reason: &str) -> Result<(), Failure> {
+pub(super) fn store_own(store: &mut Store, states: &States, reason: &str) -> Result<Generation, Failure> {
     let stored = if store.is_open() {
         store.commit_because(&states.permanent, reason)
     } else {
         store.create(&states.permanent, reason)
     };
-    stored.map_err(|f| kept(&f))?;
+    let stored = stored.map_err(|f| kept(&f))?;
     match &states.volatile {
-        Some(volatile) => store.store_volatile(volatile).map(|_| ()).map_err(|f| kept(&f)),
-        None if store.has_volatile() => store.remove_volatile().map_err(|f| kept(&f)),
-        None => Ok(()),
+        Some(volatile) => store.store_volatile(volatile).map(|_| ()).map_err(|f| kept(&f))?,
+        None if store.has_volatile() => store.remove_volatile().map_err(|f| kept(&f))?,
+        None => {}
     }
+    Ok(stored)
+}
+
+/// What a file that was carried here has.
+pub(super) fn carried(path: &Path, keys: Option<Arc<dyn KeyManager>>) -> Result<States, Failure> {
+    let mut store = portable::read(path, keys)?;
+    own_states(&mut store, None)?.ok_or_else(|| failure!("there is no state in the file {}", path.display()))
 }

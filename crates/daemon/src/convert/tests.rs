@@ -129,7 +129,7 @@ fn a_running_vm_comes_from_swtpm() {
 
 fn convert(words: &[&str]) -> Result<(), String> {
     let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
-    command::run(&words).map(|_| ()).map_err(|failure| failure.to_string())
+    command::convert(&words).map(|_| ()).map_err(|failure| failure.to_string())
 }
 
 #[test]

@@ -4,7 +4,7 @@ use super::history::{as_json, kept, wants_key};
 use super::{Answer, tpm, words};
 use crate::failure::Failure;
 use crate::options::generations::Request;
-use sealwright_state::{Content, Generation, Store, timestamp};
+use sealwright_state::{Content, Generation, StateError, Store, timestamp};
 use sealwright_tpm2::{Summary, Tpm2};
 use serde_json::{Map, Value, json};
 
@@ -85,6 +85,10 @@ pub(super) fn show(_: &Request, store: &mut Store) -> Result<Answer, Failure> {
                 lines.extend(describe(&summary, &keys));
                 json.insert("tpm".into(), describe_json(&summary, &keys));
             }
+        }
+        Err(fault @ StateError::Ordered { .. }) => {
+            lines.push(fault.to_string());
+            json.insert("order".into(), fault.to_string().into());
         }
         Err(fault) if wants_key(&fault) => lines.push("what is in it: give the key (--key) to see".to_owned()),
         Err(fault) => return Err(words(fault)),

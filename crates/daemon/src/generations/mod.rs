@@ -3,6 +3,7 @@
 mod describe;
 mod history;
 mod rotate;
+mod shred;
 #[cfg(test)]
 mod tests;
 
@@ -35,6 +36,14 @@ const COMMANDS: &[(&str, Command)] = &[
     ("restore", history::restore),
 ];
 
+/// Commands with a command line of their own.
+const OTHERS: &[(&str, fn(&[String]) -> Result<ExitCode, Failure>)] = &[
+    ("convert", crate::convert::command::convert),
+    ("export", crate::convert::command::export),
+    ("import", crate::convert::command::import),
+    ("shred", shred::run),
+];
+
 /// Runs the words after `vtpmd state`.
 pub(crate) fn run(words: &[String]) -> Result<ExitCode, Failure> {
     let Some((name, rest)) = words.split_first() else {
@@ -49,6 +58,9 @@ pub(crate) fn run(words: &[String]) -> Result<ExitCode, Failure> {
         "rewrap" => return rotate::run(rotate::What::Rewrap, rest),
         "reseal" => return rotate::run(rotate::What::Reseal, rest),
         _ => {}
+    }
+    if let Some((_, command)) = OTHERS.iter().find(|(known, _)| known == name) {
+        return command(rest);
     }
     let Some((_, command)) = COMMANDS.iter().find(|(known, _)| known == name) else {
         return Err(failure!("'{name}' is not a command of vtpmd state; see vtpmd state --help"));

@@ -6,9 +6,8 @@ vtpmd: the TPM of one virtual machine. It takes swtpm's place.
 
 Usage: vtpmd socket [options]     serve a TPM on sockets
        vtpmd socket --help        list the options
-       vtpmd convert [options]    copy a state from swtpm's format or to it, or change its key
-       vtpmd convert --help       list the options
-       vtpmd state COMMAND        look at what is stored, go back to an older state, change its keys
+       vtpmd state COMMAND        look at what is stored, go back to an older state, convert, export and import it, change its
+                                  keys, shred it
        vtpmd state --help         list the commands
        vtpmd --version
 
@@ -29,7 +28,9 @@ Which TPM
   --durability none|data|full
                             what a commit waits for: nothing, the data on the disk (default), all metadata too
   --history N               keep the last N states (default 16)
-  --anchor FILE             remember the newest state in this file, on another disk, and refuse older ones
+  --anchor FILE|tpm:/dev/tpmrm0?index=0x01800100
+                            remember the newest state in this file, on another disk, or in the host's TPM, and refuse
+                            older ones
   --accept-rollback REASON  go on with an older state than the anchor knows; the reason is kept in the history
   --key file=PATH|fd=N[,format=hex|binary][,mode=aes-128-cbc|aes-256-cbc][,remove]
   --key pwdfile=PATH|pwdfd=N[,kdf=pbkdf2|sha512][,remove]
@@ -93,6 +94,10 @@ Usage: vtpmd state COMMAND --tpmstate dir=FOLDER [--key ...] [--json]
   restore --generation N --reason TEXT
                             make an older state the newest one; no TPM may be running on it
 
+  convert, export, import   copy a state: between vtpmd and swtpm, to another key, and in a file to be carried
+                            elsewhere; vtpmd state export --help and so on say how
+  shred                     end this state for good, after a time of grace; vtpmd state shred --help says how
+
 New keys, while the TPM runs (--manage PATH, its management socket) or not (--tpmstate); with both, whichever is there:
 
   rewrap KEYS               wrap the data key of the state with another key or key manager; the data key stays
@@ -107,4 +112,109 @@ New keys, while the TPM runs (--manage PATH, its management socket) or not (--tp
   --json                    the answer as JSON
 
 No secret is shown: no key, no content of an NV Index but counts, no authorization.
+";
+
+/// `vtpmd state convert --help`.
+pub(crate) const CONVERT: &str = "\
+Usage: vtpmd state convert --from PLACE [--key KEY] --to PLACE [--new-key KEY] [--overwrite] [--json]
+
+Copies the state of a TPM 2.0 to another place and format. With the same PLACE twice, the state stays there and gets
+another key (or one, or none); an interruption leaves the old or the new, and running it again goes on.
+
+PLACE
+  swtpm:FOLDER        a folder of swtpm's, with tpm2-00.permall in it
+  swtpm-file:FILE     a linear file or block device of swtpm's (backend-uri=file://)
+  swtpm-permall:FILE  a copy of swtpm's tpm2-00.permall, to be read only
+  vtpmd:FOLDER        a folder of vtpmd's
+  vtpmd-file:FILE     a single file or block device of vtpmd's
+  file:FILE           a file to be carried elsewhere, as vtpmd state export makes it
+
+  --key KEY           the key of the state as it is, if it is encrypted: the values of --key in vtpmd socket --help
+  --new-key KEY       the key that it gets; without it the new state is not encrypted
+  --volatile FILE     with swtpm-permall: a copy of tpm2-00.volatilestate
+  --overwrite         put the state in the place of one that is there (vtpmd keeps that in its history); also --force
+  --vm NAME           whose state it is, for vtpmd
+  --mode OCTAL        permission bits of files that are made
+  --json              the answer as JSON
+
+No TPM may be running on either place: both are locked.
+";
+
+/// `vtpmd state export --help`.
+pub(crate) const EXPORT: &str = "\
+Usage: vtpmd state export --tpmstate dir=FOLDER [--key KEY | --key-manager ADDRESS] --to PLACE
+                          --to-key KEY | --to-key-manager ADDRESS | --plain
+                          [--generation N] [--overwrite] [--mode OCTAL] [--json]
+
+Copies a state into a file that can be carried elsewhere, or to a place of swtpm's. The state stays where it is.
+
+PLACE
+  file:FILE           one file, sealed as vtpmd's own states are; vtpmd state import reads it
+  swtpm:FOLDER        a folder for swtpm
+  swtpm-file:FILE     a linear file or block device for swtpm (backend-uri=file://)
+
+  --generation N      an older state instead of the newest; see vtpmd state history
+  --to-key KEY        the key of the copy: the values of --key in vtpmd socket --help
+  --to-key-manager ADDRESS
+                      who wraps the data key of the copy (not for swtpm)
+  --plain             the copy is not encrypted
+  --overwrite         put it in the place of what is there
+  --mode OCTAL        permission bits of files that are made (0600 for file:FILE)
+  --vm, --anchor      as for vtpmd socket
+  --json              the answer as JSON
+
+No TPM may be running on either place: both are locked.
+";
+
+/// `vtpmd state import --help`.
+pub(crate) const IMPORT: &str = "\
+Usage: vtpmd state import --from PLACE [--from-key KEY | --from-key-manager ADDRESS]
+                          --tpmstate dir=FOLDER [--key KEY | --key-manager ADDRESS]
+                          [--vm NAME] [--overwrite] [--json]
+
+Makes a state of vtpmd's out of an exported file, or of what swtpm has. What it is made of stays as it is.
+
+PLACE
+  file:FILE           what vtpmd state export made, or a copy of a tpm.state
+  swtpm:FOLDER        a folder of swtpm's
+  swtpm-file:FILE     a linear file or block device of swtpm's (backend-uri=file://)
+  swtpm-permall:FILE  a copy of swtpm's tpm2-00.permall
+  --volatile FILE     with it: a copy of tpm2-00.volatilestate
+
+  --from-key KEY      the key of what is imported, if it is encrypted
+  --from-key-manager ADDRESS
+                      who wrapped its data key
+  --vm NAME           whose state it becomes; without it, that of the VM in the file
+  --plain             it is not encrypted any more, although it was
+  --overwrite         make it the newest state where there is one already; that one stays in the history
+  --tpmstate, --key, --key-manager, --anchor, --accept-rollback, --history, --durability
+                      as for vtpmd socket
+  --json              the answer as JSON
+
+No TPM may be running on either place: both are locked.
+";
+
+/// `vtpmd state shred --help`.
+pub(crate) const SHRED: &str = "\
+Usage: vtpmd state shred --tpmstate dir=FOLDER [--key KEY | --key-manager ADDRESS] --reason TEXT [--grace 30d]
+       vtpmd state shred --tpmstate dir=FOLDER --cancel
+       vtpmd state shred --tpmstate dir=FOLDER [--key KEY | --key-manager ADDRESS] [--vm NAME --anchor ...] --finish
+
+Ends the state of a TPM so that nobody can read it again, wherever copies of it may be. It is ordered first; from then on
+vtpmd does not start on it. Until the time of grace is over the order can be taken back. Then --finish destroys the VM's
+wrapping key in its key manager, erases the state with the wrapped key in it, and has the anchor forget the VM. What was
+interrupted is gone on with by the same command.
+
+  --reason TEXT     why; it is told to whoever tries to start the TPM
+  --grace TIME      how long it can be taken back: a number with s, m, h or d (30d when not given); 0 needs --confirm
+  --confirm NAME    the name of the VM: needed where a mistake could not be mended, that is with --grace 0, and to finish
+                    an order that was given without the key
+  --cancel          take the order back
+  --finish          carry it out
+  --tpmstate, --key, --key-manager, --vm, --anchor
+                    as for vtpmd socket
+  --json            the answer as JSON
+
+A wrapping key that other VMs use too stays. Then only the erasing protects this VM: whoever has a copy of its state from
+before, and that key, can still read it. Give each VM a key of its own ({vm} in the key manager's address).
 ";

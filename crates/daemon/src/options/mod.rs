@@ -3,17 +3,17 @@
 //! It is read by hand: swtpm's own grammar (GNU prefixes, values of comma-separated suboptions, JSON with commas in
 //! them, `fd=` and `path=` in one value) is what VM managers rely on, and no command-line library speaks it.
 
-mod convert;
+pub(crate) mod convert;
 pub(crate) mod generations;
 mod getopt;
 pub(crate) mod help;
 mod manage;
 pub(crate) mod rotate;
+pub(crate) mod shred;
 mod store;
 mod suboptions;
 
 use crate::failure::{Failure, failure};
-pub(crate) use convert::convert;
 use getopt::Spec;
 use std::path::PathBuf;
 pub(crate) use store::StoreOptions;

@@ -3,7 +3,6 @@
 use crate::failure::{Failure, failure};
 use sealwright_state::VmId;
 use sealwright_state::backend::Durability;
-use std::path::PathBuf;
 
 /// How the state is kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,8 +15,8 @@ pub(crate) struct StoreOptions {
     pub(crate) durability: Option<Durability>,
     /// `--history`: how many states are kept.
     pub(crate) history: Option<usize>,
-    /// `--anchor`: the file that remembers the newest generation.
-    pub(crate) anchor: Option<PathBuf>,
+    /// `--anchor`: what remembers the newest generation, a file or an address.
+    pub(crate) anchor: Option<String>,
     /// `--key-manager`: who wraps the data key, as an address.
     pub(crate) key_manager: Option<String>,
     /// `--accept-rollback`: why to go on with an older state.
@@ -44,8 +43,10 @@ impl StoreOptions {
             }
             "key-manager" if !value.is_empty() => self.key_manager = Some(value.to_owned()),
             "key-manager" => return Err(failure!("--key-manager needs an address, such as file:/path/of/a.key")),
-            "anchor" if !value.is_empty() => self.anchor = Some(PathBuf::from(value)),
-            "anchor" => return Err(failure!("--anchor needs the path of a file")),
+            "anchor" if !value.is_empty() => self.anchor = Some(value.to_owned()),
+            "anchor" => {
+                return Err(failure!("--anchor needs the path of a file, or tpm:/dev/tpmrm0?index=0x01800100"));
+            }
             "accept-rollback" if !value.trim().is_empty() => self.accept_rollback = Some(value.to_owned()),
             "accept-rollback" => {
                 return Err(failure!("--accept-rollback needs a reason, which is kept in the history"));

@@ -4,8 +4,8 @@ use super::{Refused, Tpm};
 use sealwright_state::{StateError, Store};
 
 impl Tpm {
-    /// Has the key manager give the data key of the stored state, or wrap one for the state of a new TPM. Afterwards, this
-    /// process may confine itself so that it cannot reach the key manager any more.
+    /// Has the key manager give the data key of the stored state, or wrap one for the state of a new TPM, and opens the
+    /// anchor. Afterwards, this process may confine itself so that it cannot reach the key manager any more.
     ///
     /// A state that comes by migration may still be its source's, so it is not judged before INIT; but a key that cannot be
     /// had now would not be had then.
@@ -21,10 +21,7 @@ impl Tpm {
         {
             return Err(fault.into());
         }
-        if !store.is_open() {
-            store.prepare()?;
-        }
-        Ok(())
+        Ok(store.prepare()?)
     }
 
     /// True if the lock was given away for a migration, and not taken back yet.

@@ -279,6 +279,11 @@ impl<S: Read + Write> Data<S> {
         u64::from_be_bytes(rest[6..14].try_into().unwrap())
     }
 
+    /// NV_ReadPublic of the counter: 0 if it is there.
+    pub(crate) fn counter_is_there(&mut self) -> u32 {
+        self.run(false, 0x169, &[&INDEX], &[]).0
+    }
+
     /// Extends PCR 16 of the SHA-256 bank by one digest.
     pub(crate) fn extend(&mut self) -> u32 {
         let digest = [&[0, 0, 0, 1, 0, 0x0b][..], &[7; 32]].concat();

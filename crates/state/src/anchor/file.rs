@@ -2,7 +2,7 @@
 //! an old state back cannot put an old anchor back.
 
 use super::Anchor;
-use crate::disk::{Disk, How, read_exact, write_all};
+use crate::disk::{Disk, How, read_exact, replace};
 use crate::error::{Mark, StateError};
 use crate::identity::{Digest, Kind, VmId};
 use std::io::ErrorKind;
@@ -68,7 +68,7 @@ fn parse(line: &str) -> Option<Line> {
         let at = n.checked_mul(2)?;
         *byte = u8::from_str_radix(hex.get(at..at.checked_add(2)?)?, 16).ok()?;
     }
-    Some((kind, VmId::new(fields.next()?).ok()?, Mark { sequence, digest: Digest(digest) }))
+    Some((kind, VmId::new(fields.next()?).ok()?, Mark { sequence, digest: Digest(digest), epoch: 0 }))
 }
 
 impl Anchor for FileAnchor {
@@ -82,21 +82,44 @@ impl Anchor for FileAnchor {
 
     fn advance(&mut self, vm: &VmId, kind: Kind, mark: Mark) -> Result<(), StateError> {
         let mut lines = self.lines()?;
+        // The sequence and the digest are enough, as it is told of each generation.
         match lines.iter_mut().find(|(k, v, _)| *k == kind && v == vm) {
             Some((_, _, old)) => *old = mark,
             None => lines.push((kind, vm.clone(), mark)),
         }
+        self.write(lines)
+    }
+
+    fn forget(&mut self, vm: &VmId, kind: Kind) -> Result<(), StateError> {
+        let mut lines = self.lines()?;
+        let before = lines.len();
+        lines.retain(|(k, v, _)| *k != kind || v != vm);
+        if lines.len() == before { Ok(()) } else { self.write(lines) }
+    }
+}
+
+impl FileAnchor {
+    fn write(&self, lines: Vec<Line>) -> Result<(), StateError> {
         let mut text = format!("{FIRST}\n");
         for (kind, vm, mark) in lines {
             text.push_str(&format!("{kind} {} {} {vm}\n", mark.sequence, mark.digest));
         }
         text.push_str(&format!("sha256 {}\n", Digest::of(&[text.as_bytes()])));
-        let temporary = format!("{}.new", self.name);
-        let file = self.disk.open(&temporary, How::New).map_err(|e| self.fault("making the anchor", &e))?;
-        write_all(&*file, 0, text.as_bytes())
-            .and_then(|()| file.sync_data())
-            .and_then(|()| self.disk.rename(&temporary, &self.name))
-            .and_then(|()| self.disk.sync())
-            .map_err(|e| self.fault("writing the anchor", &e))
+        replace(&*self.disk, &self.name, text.as_bytes()).map_err(|e| self.fault("writing the anchor", &e))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::anchor::contract::{Traits, run};
+    use crate::disk::HostFolder;
+    use crate::testing::Place;
+
+    #[test]
+    fn runs_the_contract() {
+        let place = Place::new("anchor-contract");
+        let disk = || Box::new(HostFolder::open(place.path(), None).unwrap());
+        run(&mut || Box::new(FileAnchor::new(disk(), "anchors")), Traits { many: true });
     }
 }

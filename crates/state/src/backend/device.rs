@@ -3,13 +3,13 @@
 //! Two superblocks say which half of the rest holds the journal. A new journal is written to the other half and synced
 //! before they are changed, one after the other. So at every moment one of them is good and its half is whole.
 
-use super::{Backend, Durability, MAX_JOURNAL};
+use super::{Backend, Durability, MAX_JOURNAL, MAX_ORDER};
 use crate::disk::{DiskFile, HostFile, read_exact, write_all, write_zeros};
 use crate::error::StateError;
 use crate::format::BLOCK;
 use crate::identity::{Digest, Kind};
 use crate::lease::{Holder, Lease};
-use crate::reader::Reader;
+use crate::reader::{Reader, put_sized};
 use rustix::fs::{Mode, OFlags};
 use std::path::Path;
 
@@ -18,6 +18,8 @@ const VERSION: u16 = 1;
 const BLOCK_SIZE: u64 = 4096;
 /// Where the note of the writer is, behind the two superblocks.
 const LEASE: u64 = 2 * BLOCK_SIZE;
+/// Where an order is: in the same block, behind the note.
+const ORDER: u64 = LEASE + 512;
 /// Where the halves begin.
 const HALVES: u64 = 3 * BLOCK_SIZE;
 /// The least that a device must have.
@@ -343,6 +345,37 @@ impl Backend for Device {
             self.write_lease(&Lease { present: false, ..lease })?;
         }
         Ok(())
+    }
+
+    fn erase(&mut self) -> Result<(), StateError> {
+        self.check_mine()?;
+        let current = self.settled()?;
+        let end = HALVES.saturating_add(current.half.saturating_mul(2));
+        write_zeros(&*self.file, HALVES, end)
+            .and_then(|()| self.file.sync_all())
+            .map_err(|e| self.fault("overwriting", &e))?;
+        self.remove()
+    }
+
+    fn order(&mut self) -> Result<Option<Vec<u8>>, StateError> {
+        let block = self.block(ORDER)?;
+        let mut r = Reader(&block);
+        let length = r.u16().map(usize::from).unwrap_or_default();
+        if length == 0 {
+            return Ok(None);
+        }
+        // One that was cut off while it was written does not make sense to whoever reads it.
+        Ok(Some(r.bytes(length.min(MAX_ORDER)).unwrap_or_default().to_vec()))
+    }
+
+    fn set_order(&mut self, order: Option<&[u8]>) -> Result<(), StateError> {
+        self.check_mine()?;
+        let mut bytes = Vec::new();
+        put_sized(&mut bytes, &super::order_of(order)?.unwrap_or_default()).unwrap_or_default();
+        bytes.resize(MAX_ORDER.saturating_add(2), 0);
+        write_all(&*self.file, ORDER, &bytes)
+            .and_then(|()| self.file.sync_all())
+            .map_err(|e| self.fault("writing the order", &e))
     }
 
     fn capacity(&self) -> u64 {

@@ -1,7 +1,7 @@
 //! A journal in a folder: `tpm.state`, replaced by way of `tpm.state.new`, and the lock file `.lock`.
 
-use super::{Backend, Durability, MAX_JOURNAL};
-use crate::disk::{Disk, DiskFile, How, read_exact, write_all, write_zeros};
+use super::{Backend, Durability, MAX_JOURNAL, MAX_ORDER};
+use crate::disk::{Disk, DiskFile, How, read_exact, replace, write_all, write_zeros};
 use crate::error::StateError;
 use crate::identity::Kind;
 use crate::lease::{Holder, Lease};
@@ -48,6 +48,21 @@ impl Folder {
         match self.kind {
             Kind::Tpm => "tpm.state.new",
             Kind::Nvram => "nvram.state.new",
+        }
+    }
+
+    fn order_name(&self) -> &'static str {
+        match self.kind {
+            Kind::Tpm => "tpm.order",
+            Kind::Nvram => "nvram.order",
+        }
+    }
+
+    /// Removes a file, whether it is there or not.
+    fn remove_file(&self, name: &str) -> Result<(), StateError> {
+        match self.disk.remove(name) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(self.fault("removing", &error)),
+            _ => Ok(()),
         }
     }
 
@@ -234,11 +249,7 @@ impl Backend for Folder {
     fn remove(&mut self) -> Result<(), StateError> {
         self.check_mine()?;
         self.journal = None;
-        match self.disk.remove(Self::file_name(self.kind)) {
-            Ok(()) => {}
-            Err(error) if error.kind() == ErrorKind::NotFound => {}
-            Err(error) => return Err(self.fault("removing", &error)),
-        }
+        self.remove_file(Self::file_name(self.kind))?;
         if self.durability != Durability::None {
             self.disk.sync().map_err(|e| self.fault("syncing the folder", &e))?;
         }
@@ -247,6 +258,56 @@ impl Backend for Folder {
             self.write_lease(&gone).map_err(|e| self.fault("writing the lock file", &e))?;
         }
         Ok(())
+    }
+
+    fn erase(&mut self) -> Result<(), StateError> {
+        self.check_mine()?;
+        self.journal = None;
+        // What another program left was the same TPM once.
+        let others = OTHERS.iter().filter(|_| self.kind == Kind::Tpm).copied();
+        let all: Vec<&str> = others.chain([self.temporary(), Self::file_name(self.kind)]).collect();
+        for name in &all {
+            match self.disk.open(name, How::Write) {
+                Ok(file) => {
+                    let size = file.size().map_err(|e| self.fault("reading", &e))?;
+                    write_zeros(&*file, 0, size)
+                        .and_then(|()| file.sync_all())
+                        .map_err(|e| self.fault("overwriting", &e))?;
+                }
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(self.fault("opening", &error)),
+            }
+        }
+        for name in all {
+            self.remove_file(name)?;
+        }
+        self.remove()
+    }
+
+    fn order(&mut self) -> Result<Option<Vec<u8>>, StateError> {
+        let file = match self.disk.open(self.order_name(), How::Read) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(self.fault("opening the order", &error)),
+        };
+        let size = file.size().map_err(|e| self.fault("reading the order", &e))?;
+        // One that is too long is cut, and then does not make sense to whoever reads it.
+        let mut bytes = vec![0; usize::try_from(size).unwrap_or(MAX_ORDER).min(MAX_ORDER)];
+        read_exact(&*file, 0, &mut bytes).map_err(|e| self.fault("reading the order", &e))?;
+        Ok(Some(bytes))
+    }
+
+    fn set_order(&mut self, order: Option<&[u8]>) -> Result<(), StateError> {
+        self.check_mine()?;
+        match super::order_of(order)? {
+            Some(order) => {
+                replace(&*self.disk, self.order_name(), &order).map_err(|e| self.fault("writing the order", &e))
+            }
+            None => {
+                self.remove_file(self.order_name())?;
+                self.disk.sync().map_err(|e| self.fault("syncing the folder", &e))
+            }
+        }
     }
 
     fn lock(&mut self) -> Result<Option<Lease>, StateError> {

@@ -13,7 +13,15 @@ pub struct MemoryCell {
     /// The next writes fail as on a full disk.
     pub full: bool,
     lease: Option<Lease>,
+    order: Option<Vec<u8>>,
     locked: bool,
+}
+
+impl MemoryCell {
+    /// A cell with this journal.
+    pub fn holding(journal: Vec<u8>) -> Self {
+        Self { journal: Some(journal), ..Self::default() }
+    }
 }
 
 /// A back end in memory.
@@ -22,12 +30,20 @@ pub struct Memory {
     cell: Arc<Mutex<MemoryCell>>,
     epoch: u64,
     mine: bool,
+    /// Where the cell comes from, for messages; empty for memory.
+    name: String,
 }
 
 impl Memory {
     /// A back end on this cell.
     pub fn on(cell: Arc<Mutex<MemoryCell>>) -> Self {
-        Self { cell, epoch: 0, mine: false }
+        Self { cell, epoch: 0, mine: false, name: String::new() }
+    }
+
+    /// The same, of what was read from a place of this name, or will be written there.
+    pub fn named(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
     }
 
     fn cell(&self) -> MutexGuard<'_, MemoryCell> {
@@ -52,7 +68,7 @@ impl Memory {
 
 impl Backend for Memory {
     fn place(&self) -> String {
-        "memory".to_owned()
+        if self.name.is_empty() { "memory".to_owned() } else { self.name.clone() }
     }
 
     fn read(&mut self) -> Result<Option<Vec<u8>>, StateError> {
@@ -96,6 +112,16 @@ impl Backend for Memory {
         Ok(())
     }
 
+    fn order(&mut self) -> Result<Option<Vec<u8>>, StateError> {
+        Ok(self.cell().order.clone())
+    }
+
+    fn set_order(&mut self, order: Option<&[u8]>) -> Result<(), StateError> {
+        let order = super::order_of(order)?;
+        self.writable()?.order = order;
+        Ok(())
+    }
+
     fn reserves(&self) -> bool {
         false
     }
@@ -103,7 +129,9 @@ impl Backend for Memory {
     fn lock(&mut self) -> Result<Option<Lease>, StateError> {
         let mut cell = self.cell.lock().unwrap_or_else(PoisonError::into_inner);
         if cell.locked && !self.mine {
-            return Err(StateError::Locked { place: "memory".to_owned(), holder: Lease::who(cell.lease.as_ref()) });
+            let holder = Lease::who(cell.lease.as_ref());
+            drop(cell);
+            return Err(StateError::Locked { place: self.place(), holder });
         }
         cell.locked = true;
         self.mine = true;

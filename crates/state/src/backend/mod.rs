@@ -22,6 +22,8 @@ pub use sqlite::Sqlite;
 use crate::error::StateError;
 use crate::lease::Lease;
 
+/// The longest order about a state.
+pub const MAX_ORDER: usize = 3072;
 /// More than any journal; bounds what is read into memory.
 pub(crate) const MAX_JOURNAL: u64 = 256 * 1024 * 1024;
 
@@ -64,6 +66,22 @@ pub trait Backend: Send {
     /// Removes the journal for good. Nothing there is fine.
     fn remove(&mut self) -> Result<(), StateError>;
 
+    /// Removes the journal for good, and overwrites its bytes first where that is possible.
+    fn erase(&mut self) -> Result<(), StateError> {
+        self.remove()
+    }
+
+    /// The order that was left about this state, if one stands.
+    fn order(&mut self) -> Result<Option<Vec<u8>>, StateError> {
+        Ok(None)
+    }
+
+    /// Leaves an order of at most [`MAX_ORDER`] bytes, or takes it back; all or nothing, and durable.
+    fn set_order(&mut self, order: Option<&[u8]>) -> Result<(), StateError> {
+        let _ = order;
+        Err(StateError::NotOpen { place: self.place(), what: "orders are not kept by this back end" })
+    }
+
     /// The most bytes that a journal can have here.
     fn capacity(&self) -> u64 {
         MAX_JOURNAL
@@ -97,5 +115,15 @@ pub trait Backend: Send {
     /// A state of another program in the same place, such as swtpm's, by its name.
     fn other(&mut self) -> Option<String> {
         None
+    }
+}
+
+/// An order that is not too long.
+fn order_of(order: Option<&[u8]>) -> Result<Option<Vec<u8>>, StateError> {
+    match order {
+        Some(order) if order.len() > MAX_ORDER => {
+            Err(StateError::TooLarge { what: "an order", size: order.len(), most: MAX_ORDER })
+        }
+        order => Ok(order.map(<[u8]>::to_vec)),
     }
 }

@@ -89,6 +89,22 @@ pub(crate) fn write_all(file: &dyn DiskFile, mut at: u64, mut bytes: &[u8]) -> i
     Ok(())
 }
 
+/// Puts a file with these bytes in the place of whatever has that name, by way of a new file beside it. When this
+/// returns, it is durable; whenever it is interrupted, the old file or the new one is there, whole.
+pub fn replace(disk: &dyn Disk, name: &str, bytes: &[u8]) -> io::Result<()> {
+    let new = format!("{name}.new");
+    let written = disk.open(&new, How::New).and_then(|file| {
+        write_all(&*file, 0, bytes)?;
+        file.sync_all()
+    });
+    if let Err(error) = written {
+        let _ = disk.remove(&new);
+        return Err(error);
+    }
+    disk.rename(&new, name)?;
+    disk.sync()
+}
+
 /// Writes zeros from `at` up to `end`.
 pub(crate) fn write_zeros(file: &dyn DiskFile, mut at: u64, end: u64) -> io::Result<()> {
     let zeros = vec![0; 64 * 1024];

@@ -110,7 +110,7 @@ impl Store {
         if self.epoch == 0 {
             let noted = self.backend.lease();
             let newest = self.journal()?.newest().map_or(0, |g| g.epoch);
-            let epoch = noted.as_ref().map_or(0, |l| l.epoch).max(newest).saturating_add(1);
+            let epoch = noted.as_ref().map_or(0, |l| l.epoch).max(newest).saturating_add(self.epoch_step()?);
             // While the first state is made there is none to be missed yet.
             let present = self.journal()?.newest().is_some();
             self.backend.claim(&Lease { epoch, present, holder: Some(Holder::here()) })?;
@@ -123,8 +123,9 @@ impl Store {
                 journal.overruled = None;
             }
             let found = self.head().map(mark).map_or(String::new(), |m| m.to_string());
+            let (above, known) = known.map_or((0, "nothing".to_owned()), |known| (known.sequence, known.to_string()));
             let reason = format!("rollback accepted: {reason} (found {found}, known {known})");
-            let written = self.write_begun(Content::State, &content, shorten(&reason), known.sequence);
+            let written = self.write_begun(Content::State, &content, shorten(&reason), above);
             if let (Err(_), Some(journal)) = (&written, &mut self.journal) {
                 journal.overruled = overruled;
             }
@@ -214,11 +215,7 @@ impl Store {
             self.backend.discard(at, frame.len());
             return Err(fault);
         }
-        let told = match &mut self.anchor {
-            Some(anchor) => anchor.advance(&generation.vm, generation.kind, mark(generation)),
-            None => Ok(()),
-        };
-        if let Err(fault) = told {
+        if let Err(fault) = self.tell(generation) {
             self.take_back(before, appended, frame.len());
             return Err(fault);
         }

@@ -4,6 +4,8 @@ mod chain;
 #[cfg(test)]
 mod golden;
 mod open;
+mod order;
+mod remember;
 mod rotate;
 #[cfg(test)]
 mod rotate_tests;
@@ -21,6 +23,7 @@ use crate::key::{DataKey, KeyContext, KeyManager, WrappedKey};
 use crate::lease::Lease;
 use crate::seal::Sealer;
 use std::sync::Arc;
+use std::time::Instant;
 use subtle::ConstantTimeEq;
 
 /// What a store keeps, and how much of it.
@@ -34,6 +37,13 @@ pub struct Settings {
     pub history: usize,
     /// The reason to go on with a state that is older than the anchor knows, or another one.
     pub accept_rollback: Option<String>,
+    /// Asked before a state is opened that an order was left for ([`Store::set_order`]): whether it may be used all the
+    /// same, or why not.
+    pub permits: fn(&[u8]) -> Result<(), String>,
+}
+
+fn permits_none(_: &[u8]) -> Result<(), String> {
+    Err("an order stands that this program does not know".to_owned())
 }
 
 impl Settings {
@@ -43,7 +53,7 @@ impl Settings {
             Kind::Tpm => 16,
             Kind::Nvram => 4,
         };
-        Self { kind, vm: None, history, accept_rollback: None }
+        Self { kind, vm: None, history, accept_rollback: None, permits: permits_none }
     }
 }
 
@@ -66,8 +76,8 @@ pub(crate) struct Journal {
     doubt: bool,
     /// Digest of the newest state's content.
     content: Digest,
-    /// What the anchor knew, if it must be overruled.
-    overruled: Option<Mark>,
+    /// What the anchor knew, if it must be overruled: a mark, or nothing.
+    overruled: Option<Option<Mark>>,
 }
 
 /// A state with its history. One generation is written at a time, each durable before [`Store::commit`] returns.
@@ -82,12 +92,24 @@ pub struct Store {
     journal: Option<Journal>,
     /// The epoch of this writer; 0 before its first write.
     epoch: u64,
+    /// What the anchor was told last by this writer, and when.
+    told: Option<(Mark, Instant)>,
 }
 
 impl Store {
     /// A store that is not read yet. With a key manager the state is sealed, and an unsealed one refused.
     pub fn new(backend: Box<dyn Backend>, keys: Option<Arc<dyn KeyManager>>, settings: Settings) -> Self {
-        Self { backend, keys, anchor: None, settings, secret: None, prepared: None, journal: None, epoch: 0 }
+        Self {
+            backend,
+            keys,
+            anchor: None,
+            settings,
+            secret: None,
+            prepared: None,
+            journal: None,
+            epoch: 0,
+            told: None,
+        }
     }
 
     /// Has every generation remembered by `anchor`, and refuses states that do not fit what it remembers.
@@ -147,6 +169,8 @@ impl Store {
             // The remains of a write that failed should not be found by whoever comes next.
             let _ = self.rewrite(None);
         }
+        // If this fails, less is noticed later; there is nobody left to tell.
+        let _ = self.settle();
         self.backend.unlock();
     }
 
@@ -235,5 +259,5 @@ impl Journal {
 }
 
 fn mark(generation: &Generation) -> Mark {
-    Mark { sequence: generation.sequence, digest: generation.digest }
+    Mark { sequence: generation.sequence, digest: generation.digest, epoch: generation.epoch }
 }

@@ -1,7 +1,7 @@
 //! Reading: which of the named faults a state has, or that it is good.
 
-use super::{Journal, Secret, Store, mark};
-use crate::error::{Mark, StateError};
+use super::{Journal, Secret, Store};
+use crate::error::StateError;
 use crate::format::header::{Found, Sealing};
 use crate::format::{record, scan};
 use crate::generation::{Content, Generation};
@@ -52,6 +52,7 @@ impl Store {
         }
         self.journal = None;
         let place = self.place();
+        self.obey_orders()?;
         let Some(bytes) = self.backend.read()? else { return Err(self.missing()) };
         let found = scan::scan(&place, self.settings.kind, &bytes)?;
         if let Some(vm) = self.settings.vm.as_ref().filter(|vm| **vm != found.header.header.vm) {
@@ -163,34 +164,8 @@ impl Store {
         Ok(Secret { sealer: Sealer::new(&key), key, id: sealing.key, wrapped: wrapped.clone() })
     }
 
-    /// Holds the chain against the anchor. `Some` is what the anchor knew, if it is to be overruled.
-    fn check_anchor(&mut self, journal: &Journal) -> Result<Option<Mark>, StateError> {
-        let Some(anchor) = &mut self.anchor else { return Ok(None) };
-        let Some(expected) = anchor.read(&journal.header.vm, journal.header.kind)? else { return Ok(None) };
-        let (place, anchor) = (self.backend.place(), anchor.name());
-        let Some(newest) = journal.newest() else { return Ok(None) };
-        let fault = if newest.sequence < expected.sequence {
-            Some(StateError::RolledBack { place, anchor, found: mark(newest).into(), expected: expected.into() })
-        } else {
-            let same = journal.entries.iter().map(|e| &e.generation).find(|g| g.sequence == expected.sequence);
-            // If that generation is not kept any more, the chain has gone on far from there.
-            let other = same.filter(|g| g.digest != expected.digest && g.was != expected.digest);
-            other.map(|other| StateError::Forked {
-                place,
-                anchor,
-                found: mark(other).into(),
-                expected: expected.into(),
-            })
-        };
-        match (fault, &self.settings.accept_rollback) {
-            (None, _) => Ok(None),
-            (Some(_), Some(_)) => Ok(Some(expected)),
-            (Some(fault), None) => Err(fault),
-        }
-    }
-
     /// Has a data key wrapped for the state that [`Store::create`] will make, so that the key manager need not be asked
-    /// then. It is for programs that cannot reach it later. Nothing is stored.
+    /// then, and opens the anchor. It is for programs that cannot reach them later. Nothing is stored.
     pub fn prepare(&mut self) -> Result<(), StateError> {
         if self.prepared.is_none()
             && self.journal.is_none()
@@ -200,7 +175,8 @@ impl Store {
             let secret = self.new_secret(&*keys, &vm)?;
             self.prepared = Some((vm, secret));
         }
-        Ok(())
+        // After the key manager was asked, which may be the same TPM.
+        self.anchor.as_mut().map_or(Ok(()), |anchor| anchor.prepare())
     }
 
     /// The name of the VM of a new state.

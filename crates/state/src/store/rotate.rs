@@ -3,7 +3,7 @@
 //! Who asks the key managers is open: the store itself, or somebody else who hands over what they made, as a process that
 //! has shut itself off from everything needs it.
 
-use super::{Secret, Store, mark};
+use super::{Secret, Store};
 use crate::error::StateError;
 use crate::format::record;
 use crate::generation::{Content, Generation};
@@ -108,11 +108,9 @@ impl Store {
         });
         match &written {
             Ok(newest) => {
-                if let Some(anchor) = &mut self.anchor {
-                    // If this fails, the anchor still knows the digest that a resealed record says it had, and is told
-                    // of the next generation.
-                    let _ = anchor.advance(&newest.vm, newest.kind, mark(newest));
-                }
+                // If this fails, the anchor still knows the digest that a resealed record says it had, and is told of the
+                // next generation.
+                let _ = self.tell_now(newest);
             }
             Err(_) => {
                 self.secret = old;

@@ -33,8 +33,8 @@ impl Folder {
         Ok(Self::on(path, Box::new(disk)))
     }
 
-    /// The folder on this disk.
-    pub(crate) fn on(path: &Path, disk: Box<dyn Disk>) -> Self {
+    /// The folder on this disk. `path` is for messages.
+    pub fn on(path: &Path, disk: Box<dyn Disk>) -> Self {
         Self { path: path.to_owned(), disk, lock: None }
     }
 

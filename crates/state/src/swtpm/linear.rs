@@ -67,8 +67,8 @@ impl Linear {
         Ok(linear)
     }
 
-    /// The file of this name on this disk.
-    pub(crate) fn on(
+    /// The file of this name on this disk; `path` is for messages. Nothing is read or made in it yet.
+    pub fn on(
         path: &Path,
         disk: Box<dyn Disk>,
         name: String,

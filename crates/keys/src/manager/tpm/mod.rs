@@ -5,29 +5,24 @@
 //! key is made anew each time from the owner's seed (its template never changes, so it is the same key), or is a persistent
 //! one that `parent=` names.
 
-mod session;
-mod transport;
-mod wire;
-
 use core::time::Duration;
 use std::path::PathBuf;
 use std::sync::Mutex;
 
-use sealwright_crypto::Point;
 use sealwright_state::key::{KeyContext, KeyId, KeyManager};
-use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use self::session::{Code, Entity, Hidden, Session, Sort, empty_password, plain};
-use self::transport::Transport;
-use self::wire::constant::{ALG_AES, ALG_CFB, ALG_ECC, ALG_KEYEDHASH, ALG_NULL, ALG_SHA256, ECC_NIST_P256, RH_OWNER};
-use self::wire::{In, Out, cut};
 use super::Scheme;
 use crate::address::{Address, AddressFault};
 use crate::failure::Failure;
 use crate::keeper::{Claim, Envelope, Keeper, Kept};
 use crate::local::Stretch;
 use crate::secret::Secret;
+use crate::tpm::session::{Code, Entity, Hidden, Session, Sort, plain};
+use crate::tpm::transport::Transport;
+use crate::tpm::wire::constant::{ALG_KEYEDHASH, ALG_NULL, ALG_SHA256, RH_OWNER};
+use crate::tpm::wire::{In, Out, cut};
+use crate::tpm::{Parent, auth_value, device, flush, handle_option, with_key};
 
 pub(super) static SCHEMES: &[Scheme] = &[Scheme {
     name: "tpm",
@@ -36,8 +31,7 @@ pub(super) static SCHEMES: &[Scheme] = &[Scheme {
     open: Some(open),
 }];
 
-/// fixedTPM, fixedParent, sensitiveDataOrigin, userWithAuth, noDA, restricted, decrypt (Part 2, 8.3).
-const STORAGE_KEY: u32 = 1 << 1 | 1 << 4 | 1 << 5 | 1 << 6 | 1 << 10 | 1 << 16 | 1 << 17;
+/// fixedTPM and fixedParent, userWithAuth, noDA (Part 2, 8.3).
 const FIXED: u32 = 1 << 1 | 1 << 4;
 const USER_WITH_AUTH: u32 = 1 << 6;
 const NO_DA: u32 = 1 << 10;
@@ -45,25 +39,14 @@ const NO_DA: u32 = 1 << 10;
 const TOKEN: u8 = 1;
 
 fn open(address: &mut Address) -> Result<Box<dyn KeyManager>, AddressFault> {
-    let path = address.plain_place()?;
-    let path = PathBuf::from(if path.is_empty() { "/dev/tpmrm0" } else { &path });
-    if !path.is_absolute() {
-        return Err(address.fault("must have the absolute path of a device or socket, as in tpm:/dev/tpmrm0"));
-    }
+    let path = device(address)?;
     let pcrs = match address.take("pcrs") {
         None => None,
         Some(text) => Some(Pcrs::parse(&text).ok_or_else(|| {
             address.fault(format!("has pcrs={text}; write BANK:NUMBER+NUMBER, as in sha256:4+7, with the bank sha1, sha256, sha384 or sha512"))
         })?),
     };
-    let parent = match address.take("parent") {
-        None => 0,
-        Some(text) => {
-            let digits = text.strip_prefix("0x").unwrap_or(&text);
-            let handle = u32::from_str_radix(digits, 16).ok().filter(|handle| handle >> 24 == 0x81);
-            handle.ok_or_else(|| address.fault(format!("has parent={text}, which is no persistent handle, as 0x81000001 is")))?
-        }
-    };
+    let parent = handle_option(address, "parent", (0x81, "persistent handle", "0x81000001"))?.unwrap_or(0);
     let auth = address.take_path("auth-file");
     let timeout = address.take_timeout()?;
     Ok(Box::new(Envelope(Tpm { path, timeout, pcrs, parent, auth, one: Mutex::new(()) })))
@@ -106,13 +89,6 @@ struct Tpm {
     one: Mutex<()>,
 }
 
-/// The storage key, loaded.
-struct Parent {
-    handle: u32,
-    name: Vec<u8>,
-    point: Point,
-}
-
 /// What the token holds.
 struct Token<'a> {
     parent: u32,
@@ -141,36 +117,6 @@ impl<'a> Token<'a> {
     }
 }
 
-/// TPMT_PUBLIC of the storage key: ECC P-256, AES-128-CFB, SHA-256; the template of the TCG's provisioning guidance.
-fn template() -> Out {
-    let out = Out::new().u16(ALG_ECC).u16(ALG_SHA256).u32(STORAGE_KEY).sized(&[]);
-    let out = out.u16(ALG_AES).u16(128).u16(ALG_CFB).u16(ALG_NULL).u16(ECC_NIST_P256).u16(ALG_NULL);
-    out.sized(&[0; 32]).sized(&[0; 32])
-}
-
-/// The Name of an object with a SHA-256 name algorithm (Part 1, clause 14).
-fn name_of(public: &[u8]) -> Vec<u8> {
-    let digest = Sha256::digest(public);
-    [&ALG_SHA256.to_be_bytes()[..], &digest].concat()
-}
-
-/// The point of a storage key such as [`template`] describes.
-fn point_of(public: &[u8]) -> Option<Point> {
-    let mut rest = In(public);
-    let (ALG_ECC, ALG_SHA256) = (rest.u16()?, rest.u16()?) else { return None };
-    let attributes = rest.u32()?;
-    if attributes & (1 << 16 | 1 << 17) != 1 << 16 | 1 << 17 {
-        return None;
-    }
-    rest.sized()?;
-    let (_, _, _, ALG_NULL, ECC_NIST_P256, ALG_NULL) =
-        (rest.u16()?, rest.u16()?, rest.u16()?, rest.u16()?, rest.u16()?, rest.u16()?)
-    else {
-        return None;
-    };
-    Some(Point { x: rest.sized()?.to_vec(), y: rest.sized()?.to_vec() })
-}
-
 impl Tpm {
     /// Loads the storage key, does the work, and unloads what is left.
     fn with_parent<T>(
@@ -179,13 +125,7 @@ impl Tpm {
         work: impl FnOnce(&Transport, &Parent) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         let _one = self.one.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let transport = Transport::open(&self.path, self.timeout)?;
-        let parent = if handle == 0 { primary(&transport)? } else { persistent(&transport, handle)? };
-        let done = work(&transport, &parent);
-        if handle == 0 {
-            flush(&transport, parent.handle);
-        }
-        done
+        with_key(&Transport::open(&self.path, self.timeout)?, if handle == 0 { RH_OWNER } else { handle }, work)
     }
 
     /// The authorization value: the digest of what the file holds, so that it may be of any length.
@@ -195,44 +135,8 @@ impl Tpm {
             (None, true) => return Err(Failure::unusable("it was sealed with an authorization value; give auth-file=")),
             (Some(path), true) => path,
         };
-        let secret = Secret::read_file(path)?;
-        let mut auth = Zeroizing::new(Sha256::digest(secret.line()).to_vec());
-        // The TPM drops zeros at the end of values.
-        while auth.last() == Some(&0) {
-            auth.pop();
-        }
-        Ok(auth)
+        auth_value(path)
     }
-}
-
-fn flush(transport: &Transport, handle: u32) {
-    // If this fails the connection's end does it, or a resource manager.
-    drop(plain(transport, Code::FlushContext, &[], &handle.to_be_bytes()));
-}
-
-/// TPM2_CreatePrimary (Part 3, 24.1).
-fn primary(transport: &Transport) -> Result<Parent, Failure> {
-    let sensitive = Out::new().sized(&[]).sized(&[]);
-    let parameters = Out::new().sized(&sensitive.0).sized(&template().0).sized(&[]).u32(0);
-    let answer = empty_password(transport, Code::CreatePrimary, RH_OWNER, &parameters.0);
-    let answer = answer.map_err(|failure| match failure.is_refusal() {
-        true => Failure::refused("the TPM's owner has a password; make a persistent ECC storage key and name it with parent="),
-        false => failure,
-    })?;
-    let mut answer = In(&answer);
-    let handle = answer.u32().ok_or_else(cut)?;
-    let _size = answer.u32();
-    let public = answer.sized().ok_or_else(cut)?;
-    let point = point_of(public).ok_or_else(cut)?;
-    Ok(Parent { handle, name: name_of(public), point })
-}
-
-/// TPM2_ReadPublic (Part 3, 12.4).
-fn persistent(transport: &Transport, handle: u32) -> Result<Parent, Failure> {
-    let answer = plain(transport, Code::ReadPublic, &[handle], &[])?;
-    let public = In(&answer).sized().ok_or_else(cut)?;
-    let wrong = || Failure::unusable(format!("the key at {handle:#x} is no storage key on the curve P-256; make one, or leave parent= out"));
-    Ok(Parent { handle, name: name_of(public), point: point_of(public).ok_or_else(wrong)? })
 }
 
 /// Puts the session through the policy: PCRs, then the authorization value.
@@ -284,7 +188,7 @@ impl Keeper for Tpm {
             let parameters = Out::new().sized(&sensitive.0).sized(&public.0).sized(&[]).u32(0);
             let session = Session::start(transport, parent.handle, &parent.point, Sort::Hmac)?;
             let (handle, entity) = (session.handle, Entity { handle: parent.handle, name: &parent.name, auth: &[] });
-            let made = session.run(transport, Code::Create, &entity, &parameters.0, Some(Hidden::Command), 0);
+            let made = session.run(transport, Code::Create, &[entity], &parameters.0, Some(Hidden::Command), 0);
             let (_, made) = made.inspect_err(|_| flush(transport, handle))?;
             let mut made = In(&made);
             let (private, public) = (made.sized().ok_or_else(cut)?, made.sized().ok_or_else(cut)?);
@@ -306,7 +210,7 @@ impl Keeper for Tpm {
             let parameters = Out::new().sized(token.private).sized(token.public);
             let session = Session::start(transport, parent.handle, &parent.point, Sort::Hmac)?;
             let (started, entity) = (session.handle, Entity { handle: parent.handle, name: &parent.name, auth: &[] });
-            let loaded = session.run(transport, Code::Load, &entity, &parameters.0, None, 1);
+            let loaded = session.run(transport, Code::Load, &[entity], &parameters.0, None, 1);
             let (handles, loaded) = loaded.inspect_err(|_| flush(transport, started))?;
             let object = handles.first().copied().ok_or_else(cut)?;
             let name = In(&loaded).sized().map(<[u8]>::to_vec).ok_or_else(cut);
@@ -320,7 +224,7 @@ impl Keeper for Tpm {
                     None => Ok(()),
                 };
                 ready
-                    .and_then(|()| session.run(transport, Code::Unseal, &entity, &[], Some(Hidden::Response), 0))
+                    .and_then(|()| session.run(transport, Code::Unseal, &[entity], &[], Some(Hidden::Response), 0))
                     .inspect_err(|_| flush(transport, started))
             });
             flush(transport, object);

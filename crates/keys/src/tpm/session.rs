@@ -22,12 +22,17 @@ const HASH: HashAlg = HashAlg::Sha256;
 
 /// TPM_CC of Part 2, 6.5.2.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Code {
+pub(crate) enum Code {
+    NvUndefineSpace = 0x122,
+    NvDefineSpace = 0x12A,
     CreatePrimary = 0x131,
+    NvWrite = 0x137,
+    NvRead = 0x14E,
     Create = 0x153,
     Load = 0x157,
     Unseal = 0x15E,
     FlushContext = 0x165,
+    NvReadPublic = 0x169,
     PolicyAuthValue = 0x16B,
     ReadPublic = 0x173,
     StartAuthSession = 0x176,
@@ -37,7 +42,7 @@ pub(super) enum Code {
 
 /// TPM_SE: what a session is for.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Sort {
+pub(crate) enum Sort {
     Hmac = 0,
     Policy = 1,
     Trial = 3,
@@ -45,33 +50,47 @@ pub(super) enum Sort {
 
 /// Which first parameter crosses encrypted.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Hidden {
+pub(crate) enum Hidden {
     Command,
     Response,
 }
 
 /// A session of the TPM with its key here.
-pub(super) struct Session {
-    pub(super) handle: u32,
+pub(crate) struct Session {
+    pub(crate) handle: u32,
     sort: Sort,
     key: Zeroizing<Vec<u8>>,
     nonce: Vec<u8>,
     /// TPM2_PolicyAuthValue was run.
-    pub(super) auth_value: bool,
+    pub(crate) auth_value: bool,
 }
 
 /// A handle with the Name of what it stands for.
-pub(super) struct Entity<'a> {
-    pub(super) handle: u32,
-    pub(super) name: &'a [u8],
+pub(crate) struct Entity<'a> {
+    pub(crate) handle: u32,
+    pub(crate) name: &'a [u8],
     /// Its authorization value.
-    pub(super) auth: &'a [u8],
+    pub(crate) auth: &'a [u8],
 }
 
 /// Why the TPM said no: TPM_RC without the position of the fault.
-pub(super) fn refusal(code: Code, rc: u32) -> Failure {
+pub(crate) fn refusal(code: Code, rc: u32) -> Failure {
     let bare = if rc & 0x80 != 0 { rc & 0xBF } else { rc };
     match bare {
+        0x08E | 0x0A2 if matches!(code, Code::NvDefineSpace | Code::NvUndefineSpace) => {
+            Failure::refused("the TPM's owner has another password; give it by owner-auth-file=")
+        }
+        0x08B if matches!(code, Code::NvReadPublic | Code::NvUndefineSpace) => {
+            Failure::not_found("the TPM has no such NV Index")
+        }
+        0x14A => Failure::not_found("the NV Index was never written"),
+        0x14B => {
+            Failure::unavailable("the TPM has no room for another NV Index; remove those that are not needed any more")
+        }
+        0x148 | 0x149 => {
+            Failure::refused("the TPM does not let the NV Index be used: it is locked, or has other rights")
+        }
+        0x923 => Failure::unavailable("the TPM cannot write its memory now; try again"),
         0x08E | 0x0A2 => Failure::refused("the TPM does not accept the value in auth-file"),
         0x09D | 0x128 => Failure::refused(
             "the PCRs have other values than when the key was sealed: the host has booted something else; boot what it had, or \
@@ -79,14 +98,20 @@ pub(super) fn refusal(code: Code, rc: u32) -> Failure {
         ),
         0x08B if code == Code::ReadPublic => Failure::not_found("the TPM has no key at the handle that parent= names"),
         0x09F if code == Code::Load => Failure::damaged("the TPM finds the sealed secret altered"),
-        0x921 => Failure::refused("the TPM is locked after too many wrong values; wait, or reset it with its lockout authorization"),
+        0x921 => Failure::refused(
+            "the TPM is locked after too many wrong values; wait, or reset it with its lockout authorization",
+        ),
         0x100 => Failure::unavailable("the TPM was not started (TPM2_Startup)"),
-        0x902..=0x904 => {
-            Failure::unavailable("the TPM's memory is full of others' objects or sessions; use a device with a resource manager, tpmrm0")
-        }
+        0x902..=0x904 => Failure::unavailable(
+            "the TPM's memory is full of others' objects or sessions; use a device with a resource manager, tpmrm0",
+        ),
         // Whatever is wrong with a parameter of Load comes from the stored blob.
-        _ if code == Code::Load && rc & 0x80 != 0 => Failure::damaged(format!("the TPM cannot load the sealed secret ({rc:#x})")),
-        0x085 if code == Code::CreatePrimary => Failure::disabled("the TPM's owner hierarchy is switched off until its next start"),
+        _ if code == Code::Load && rc & 0x80 != 0 => {
+            Failure::damaged(format!("the TPM cannot load the sealed secret ({rc:#x})"))
+        }
+        0x085 if code == Code::CreatePrimary => {
+            Failure::disabled("the TPM's owner hierarchy is switched off until its next start")
+        }
         0x101 => Failure::unavailable("the TPM is in failure mode"),
         _ => Failure::unavailable(format!("the TPM refused {code:?} with the response code {rc:#x}")),
     }
@@ -94,7 +119,7 @@ pub(super) fn refusal(code: Code, rc: u32) -> Failure {
 
 /// The TPM is busy with itself; the same command succeeds later.
 const fn is_passing(rc: u32) -> bool {
-    matches!(rc, 0x908 | 0x90A | 0x922)
+    matches!(rc, 0x908 | 0x90A | 0x920 | 0x922)
 }
 
 fn send(transport: &Transport, code: Code, tag: u16, body: &[u8]) -> Result<Zeroizing<Vec<u8>>, Failure> {
@@ -112,18 +137,25 @@ fn send(transport: &Transport, code: Code, tag: u16, body: &[u8]) -> Result<Zero
         if !is_passing(rc) || tries > 20 {
             return Err(refusal(code, rc));
         }
-        std::thread::sleep(core::time::Duration::from_millis(20));
+        // It spares its memory by waiting for seconds, if need be (TPM_RC_NV_RATE).
+        let pause = if rc == 0x920 { 250 } else { 20 };
+        std::thread::sleep(core::time::Duration::from_millis(pause));
     }
 }
 
 /// A command without authorization: what follows the header of the response.
-pub(super) fn plain(transport: &Transport, code: Code, handles: &[u32], parameters: &[u8]) -> Result<Zeroizing<Vec<u8>>, Failure> {
+pub(crate) fn plain(
+    transport: &Transport,
+    code: Code,
+    handles: &[u32],
+    parameters: &[u8],
+) -> Result<Zeroizing<Vec<u8>>, Failure> {
     let body = handles.iter().fold(Out::new(), |out, handle| out.u32(*handle)).bytes(parameters);
     send(transport, code, NO_SESSIONS, &body.0)
 }
 
 /// A command authorized by an empty password: handle and parameters of the response.
-pub(super) fn empty_password(
+pub(crate) fn empty_password(
     transport: &Transport,
     code: Code,
     handle: u32,
@@ -137,7 +169,7 @@ pub(super) fn empty_password(
 
 impl Session {
     /// TPM2_StartAuthSession (Part 3, 11.1), salted with an ECC storage key (Part 1, annex C.6.4).
-    pub(super) fn start(transport: &Transport, key: u32, public: &Point, sort: Sort) -> Result<Self, Failure> {
+    pub(crate) fn start(transport: &Transport, key: u32, public: &Point, sort: Sort) -> Result<Self, Failure> {
         let failed = |_| Failure::unavailable("the TPM's storage key is no point of its curve");
         let mut scalar = Zeroizing::new([0; 48]);
         let mut nonce = vec![0; 32];
@@ -161,13 +193,13 @@ impl Session {
         Ok(Self { handle, sort, key, nonce: tpm_nonce, auth_value: false })
     }
 
-    /// A command on one entity, authorized by this session; what is `hidden` crosses encrypted. Returns the handle area
-    /// (`handles` words) and the parameters of the response. The session ends with it.
-    pub(super) fn run(
+    /// A command on some entities, the first of which this session authorizes; what is `hidden` crosses encrypted. Returns
+    /// the handle area (`handles` words) and the parameters of the response. The session ends with it.
+    pub(crate) fn run(
         self,
         transport: &Transport,
         code: Code,
-        entity: &Entity<'_>,
+        entities: &[Entity<'_>],
         parameters: &[u8],
         hidden: Option<Hidden>,
         handles: usize,
@@ -179,17 +211,20 @@ impl Session {
             Some(Hidden::Response) => ENCRYPT,
             None => 0,
         };
-        let with_auth = Zeroizing::new([&self.key, entity.auth].concat());
+        let auth = entities.first().map_or(&[][..], |entity| entity.auth);
+        let with_auth = Zeroizing::new([&self.key, auth].concat());
         let proves = if self.sort == Sort::Hmac || self.auth_value { &with_auth } else { &self.key };
         let mut parameters = Zeroizing::new(parameters.to_vec());
         if hidden == Some(Hidden::Command) {
             crypt(&with_auth, &nonce, &self.nonce, true, &mut parameters)?;
         }
-        let cp = RUST.hash.digest(HASH, &[&(code as u32).to_be_bytes(), entity.name, &parameters]);
+        let names: Vec<u8> = entities.iter().flat_map(|entity| entity.name.iter().copied()).collect();
+        let cp = RUST.hash.digest(HASH, &[&(code as u32).to_be_bytes(), &names, &parameters]);
         let hmac = RUST.hash.hmac(HASH, proves, &[&cp, &nonce, &self.nonce, &[attributes]]);
         let session = Out::new().u32(self.handle).sized(&nonce).u8(attributes).sized(&hmac);
         let size = u32::try_from(session.0.len()).unwrap_or(u32::MAX);
-        let body = Out::new().u32(entity.handle).u32(size).bytes(&session.0).bytes(&parameters);
+        let body = entities.iter().fold(Out::new(), |out, entity| out.u32(entity.handle));
+        let body = body.u32(size).bytes(&session.0).bytes(&parameters);
         let answer = send(transport, code, SESSIONS, &body.0)?;
 
         let mut answer = In(&answer);
@@ -201,7 +236,9 @@ impl Session {
         let rp = RUST.hash.digest(HASH, &[&0_u32.to_be_bytes(), &(code as u32).to_be_bytes(), result]);
         let right = RUST.hash.hmac(HASH, proves, &[&rp, tpm_nonce, &nonce, &[attributes]]);
         if !bool::from(right.ct_eq(given)) {
-            return Err(Failure::unavailable("the answer does not come from the TPM that was asked: somebody sits between"));
+            return Err(Failure::unavailable(
+                "the answer does not come from the TPM that was asked: somebody sits between",
+            ));
         }
         let mut result = Zeroizing::new(result.to_vec());
         if hidden == Some(Hidden::Response) {

@@ -20,14 +20,14 @@ const MAX_RESPONSE: usize = 4096;
 const HEADER: usize = 10;
 
 /// An open way to a TPM.
-pub(super) struct Transport {
+pub(crate) struct Transport {
     fd: OwnedFd,
     timeout: Duration,
 }
 
 impl Transport {
     /// Opens the device or socket at `path`.
-    pub(super) fn open(path: &Path, timeout: Duration) -> Result<Self, Failure> {
+    pub(crate) fn open(path: &Path, timeout: Duration) -> Result<Self, Failure> {
         let shown = path.display();
         let kind = std::fs::metadata(path).map(|metadata| metadata.file_type());
         let fault = |why: String| Failure::unavailable(format!("{shown}: {why}"));
@@ -45,7 +45,9 @@ impl Transport {
             let flags = OFlags::RDWR | OFlags::NONBLOCK | OFlags::CLOEXEC;
             rustix::fs::open(path, flags, Mode::empty()).map_err(|e| match e {
                 Errno::ACCESS => Failure::refused(format!("this user may not open {shown}; add it to the group tss")),
-                Errno::BUSY => fault("another program uses it; take the device with a resource manager, tpmrm0".to_owned()),
+                Errno::BUSY => {
+                    fault("another program uses it; take the device with a resource manager, tpmrm0".to_owned())
+                }
                 e => fault(e.to_string()),
             })?
         };
@@ -53,7 +55,7 @@ impl Transport {
     }
 
     /// One command and its response.
-    pub(super) fn exchange(&self, command: &[u8]) -> Result<Zeroizing<Vec<u8>>, Failure> {
+    pub(crate) fn exchange(&self, command: &[u8]) -> Result<Zeroizing<Vec<u8>>, Failure> {
         let deadline = Instant::now().checked_add(self.timeout).unwrap_or_else(Instant::now);
         let mut rest = command;
         while !rest.is_empty() {
@@ -76,7 +78,9 @@ impl Transport {
                 Err(e) => return Err(Failure::unavailable(format!("the TPM gives no answer: {e}"))),
             }
             let size = response.get(2..6).filter(|_| length >= HEADER).and_then(|size| size.try_into().ok());
-            let Some(size) = size.map(|size| usize::try_from(u32::from_be_bytes(size)).unwrap_or(usize::MAX)) else { continue };
+            let Some(size) = size.map(|size| usize::try_from(u32::from_be_bytes(size)).unwrap_or(usize::MAX)) else {
+                continue;
+            };
             if !(HEADER..=MAX_RESPONSE).contains(&size) || length > size {
                 return Err(Failure::unavailable("what answers is not a TPM"));
             }
