@@ -4,11 +4,11 @@
 mod common;
 
 use common::{Daemon, Folder, VTPMD, key_file};
+use core::fmt::Debug;
+use core::time::Duration;
 use std::ffi::OsStr;
-use std::fmt::Debug;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
-use std::time::Duration;
 
 fn state<S: AsRef<OsStr>>(words: &[S]) -> Output {
     Command::new(VTPMD).arg("state").args(words).output().unwrap()

@@ -36,8 +36,10 @@ const COMMANDS: &[(&str, Command)] = &[
     ("restore", history::restore),
 ];
 
-/// Commands with a command line of their own.
-const OTHERS: &[(&str, fn(&[String]) -> Result<ExitCode, Failure>)] = &[
+/// A command of `vtpmd state` with a command line of its own.
+type Whole = fn(&[String]) -> Result<ExitCode, Failure>;
+
+const OTHERS: &[(&str, Whole)] = &[
     ("convert", crate::convert::command::convert),
     ("export", crate::convert::command::export),
     ("import", crate::convert::command::import),
