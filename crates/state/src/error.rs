@@ -38,7 +38,7 @@ pub enum StateError {
     },
     /// There is none, but another program's.
     #[error(
-        "there is no {kind} state in {place}, but {other} holds the state of another program; a TPM is not replaced by a new one behind its owner's back: take the state over (vtpmd convert), move it away, or ask for a new one (--create)"
+        "there is no {kind} state in {place}, but {other} holds the state of another program; a TPM is not replaced by a new one behind its owner's back: take the state over (vtpmd state convert), move it away, or ask for a new one (--create)"
     )]
     OtherState {
         /// Where.
