@@ -18,6 +18,7 @@ mod log;
 mod manage;
 mod notify;
 mod options;
+mod passthrough;
 mod pid;
 mod private;
 mod random;
@@ -55,6 +56,7 @@ fn command(words: &[String]) -> Result<ExitCode, Failure> {
         }
         "convert" => return convert::command::convert(rest),
         "state" => return generations::run(rest),
+        "passthrough" => return passthrough::run(rest),
         "chardev" | "cuse" => return Err(failure!("'{command}' is not supported yet; 'socket' is")),
         other => return Err(failure!("'{other}' is not a command; see vtpmd --help")),
     }

@@ -10,6 +10,7 @@ use crate::notify::Notify;
 use crate::options::{Options, Print, SeccompAction, StateOption};
 use crate::pid::PidFile;
 use crate::seal::SealKey;
+use crate::served::Served;
 use crate::shared::Shared;
 use crate::tpm::{Manners, Tpm};
 use crate::user::Account;
@@ -184,13 +185,43 @@ pub(crate) fn socket(options: &Options) -> Result<ExitCode, Failure> {
     if !options.tpm2 {
         return Err(failure!("TPM 1.2 is not supported yet: give --tpm2 for a TPM 2.0"));
     }
+    let ready = match begin(options)? {
+        Begun::Ended(code) => return Ok(code),
+        Begun::Running(ready) => ready,
+    };
+    enter(options)?;
+    if let Some(Print::States) = options.print {
+        return print(options, Print::States);
+    }
+    serve(options, ready, |options, cancel| {
+        let mut tpm = make_tpm(options, cancel)?;
+        power_up(options, &mut tpm)?;
+        Ok(tpm)
+    })
+}
+
+/// What a process that was started is.
+pub(crate) enum Begun {
+    /// It started another one in the background, and ends with this.
+    Ended(ExitCode),
+    /// It runs on, and says so when it is ready.
+    Running(Option<background::Ready>),
+}
+
+/// Goes to the background if asked to.
+pub(crate) fn begin(options: &Options) -> Result<Begun, Failure> {
     let mut ready = None;
     if options.daemon && options.print.is_none() {
         match background::split()? {
-            Side::Parent(code) => return Ok(code),
+            Side::Parent(code) => return Ok(Begun::Ended(code)),
             Side::Child(channel) => ready = Some(channel),
         }
     }
+    Ok(Begun::Running(ready))
+}
+
+/// Shuts this memory against others, changes root and user, and opens the log.
+pub(crate) fn enter(options: &Options) -> Result<(), Failure> {
     // First while it still may lift limits; a change of user may undo a part.
     let mut locked = private::protect(options.runas.is_none())?;
     let account = options.runas.as_deref().map(Account::find).transpose()?;
@@ -209,13 +240,15 @@ pub(crate) fn socket(options: &Options) -> Result<ExitCode, Failure> {
     if !locked {
         trace!(2, "memory is not locked: it may be swapped out (LimitMEMLOCK=infinity allows locking)");
     }
-    serve(options, ready)
+    Ok(())
 }
 
-fn serve(options: &Options, ready: Option<background::Ready>) -> Result<ExitCode, Failure> {
-    if let Some(Print::States) = options.print {
-        return print(options, Print::States);
-    }
+/// Makes the channels, serves the TPM that `make` gives on them, and ends with it.
+pub(crate) fn serve<T: Served + 'static>(
+    options: &Options,
+    ready: Option<background::Ready>,
+    make: impl FnOnce(&Options, Arc<AtomicBool>) -> Result<T, Failure>,
+) -> Result<ExitCode, Failure> {
     if options.ctrl.is_none() && options.server.is_none() {
         return Err(failure!("no channel was given: --ctrl, --server, --port or --fd is needed"));
     }
@@ -239,16 +272,19 @@ fn serve(options: &Options, ready: Option<background::Ready>) -> Result<ExitCode
     let server = options.server.as_ref().map(|s| bind("server", &s.endpoint)).transpose()?;
     let manage = options.manage.as_ref().map(|endpoint| bind("manage", endpoint)).transpose()?;
     let cancel = Arc::new(AtomicBool::new(false));
-    let mut tpm = make_tpm(options, cancel.clone())?;
+    let tpm = make(options, cancel.clone())?;
     let pid = options.pid.as_ref().map(PidFile::write).transpose()?;
-    power_up(options, &mut tpm)?;
+    let needs = tpm.needs();
     let shared = Shared::new(tpm, cancel, options.reject_locality_4, options.allow_set_locality);
     let shared = Arc::new(shared.map_err(|e| failure!("cannot make an event: {e}"))?);
-    let durability = storage::durability(&options.store, need_state(options)?);
-    let manage = manage.map(|bound| (bound, manage::Service::new(shared.clone(), durability)));
+    let manage = manage.map(|bound| {
+        let durability = storage::durability(&options.store, need_state(options)?);
+        Ok::<_, Failure>((bound, manage::Service::new(shared.clone(), durability)))
+    });
+    let manage = manage.transpose()?;
     let notify = Notify::connect();
     let action = options.seccomp.unwrap_or(SeccompAction::Kill);
-    seccomp::install(action)?;
+    seccomp::install(action, needs.connects)?;
 
     let (listener, client) = match control {
         Some(Bound::Listening(listener)) => (Some(listener), None),

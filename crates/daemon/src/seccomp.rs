@@ -16,8 +16,9 @@ pub(crate) fn is_confined() -> bool {
     CONFINED.load(Ordering::SeqCst)
 }
 
-/// Installs the filter for this thread; the threads that it starts later have it too.
-pub(crate) fn install(action: SeccompAction) -> Result<(), Failure> {
+/// Installs the filter for this thread; the threads that it starts later have it too. `connects` leaves the calls that
+/// connect to sockets.
+pub(crate) fn install(action: SeccompAction, connects: bool) -> Result<(), Failure> {
     let otherwise = match action {
         SeccompAction::None => return Ok(()),
         SeccompAction::Log => Action::Log,
@@ -26,7 +27,8 @@ pub(crate) fn install(action: SeccompAction) -> Result<(), Failure> {
     let Ok(arch) = std::env::consts::ARCH.try_into() else {
         return Err(failure!("--seccomp: there is no filter for this processor; give --seccomp action=none"));
     };
-    let rules: BTreeMap<i64, _> = calls::ALLOWED.iter().map(|call| (*call, Vec::new())).collect();
+    let more: &[i64] = if connects { calls::CONNECT } else { &[] };
+    let rules: BTreeMap<i64, _> = calls::ALLOWED.iter().chain(more).map(|call| (*call, Vec::new())).collect();
     let filter = SeccompFilter::new(rules, otherwise, Action::Allow, arch)
         .and_then(TryInto::<BpfProgram>::try_into)
         .map_err(|e| failure!("--seccomp: cannot build the filter: {e}"))?;

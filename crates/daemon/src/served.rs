@@ -8,6 +8,13 @@ pub(crate) type Canceller = Box<dyn Fn() -> bool + Send + Sync>;
 /// The answer of GET_INFO for these flags.
 pub(crate) type Describe = Box<dyn Fn(u64) -> String + Send + Sync>;
 
+/// What a TPM needs of the system while it runs, besides its state and the channels.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Needs {
+    /// It connects to sockets.
+    pub(crate) connects: bool,
+}
+
 /// A TPM behind the channels. Numbers that are returned are results of the control channel.
 pub(crate) trait Served: Send {
     /// The bits of GET_CAPABILITY.
@@ -31,6 +38,10 @@ pub(crate) trait Served: Send {
     /// After a control command that failed, no command of the guest is executed until it is put right.
     fn fails_closed(&self) -> bool {
         false
+    }
+    /// What the process must still be able to do when it has confined itself.
+    fn needs(&self) -> Needs {
+        Needs::default()
     }
     /// The TPM of our own that this is, whose state can be managed.
     fn own(&mut self) -> Option<&mut Tpm> {

@@ -55,7 +55,8 @@ pub(crate) struct Refused {
 }
 
 impl Refused {
-    fn new(code: u32, why: impl Into<String>) -> Self {
+    /// With this result, for this reason.
+    pub(crate) fn new(code: u32, why: impl Into<String>) -> Self {
         Self { code, why: why.into(), other_state: false }
     }
     fn seal(what: &str, fault: SealFault) -> Self {

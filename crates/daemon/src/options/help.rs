@@ -9,6 +9,8 @@ Usage: vtpmd socket [options]     serve a TPM on sockets
        vtpmd state COMMAND        look at what is stored, go back to an older state, convert, export and import it, change its
                                   keys, shred it
        vtpmd state --help         list the commands
+       vtpmd passthrough [options] give a VM the host's TPM, or another one that exists
+       vtpmd passthrough --help   list the options
        vtpmd --version
 
 swtpm's other commands (character devices) are not supported yet.

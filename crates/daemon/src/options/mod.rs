@@ -8,6 +8,7 @@ pub(crate) mod generations;
 mod getopt;
 pub(crate) mod help;
 mod manage;
+pub(crate) mod passthrough;
 pub(crate) mod rotate;
 pub(crate) mod shred;
 mod store;

@@ -1,6 +1,9 @@
 //! The system calls that a running daemon makes: its own, the standard library's and the allocator's. Libraries of other
 //! systems make some of them under other names, so each is listed with its relatives.
 
+/// What a TPM on a socket needs besides: its server may close the connection after each response.
+pub(super) const CONNECT: &[i64] = &[libc::SYS_socket, libc::SYS_connect];
+
 /// Numbers of the allowed calls on this processor.
 pub(super) const ALLOWED: &[i64] = &[
     // Channels.
