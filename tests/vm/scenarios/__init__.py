@@ -1,9 +1,9 @@
 """The scenarios by name. Each is a function of the options of run.py and a work place; it raises when it fails."""
 
-from . import boot, control, crash, disk, exchange, move, power, software, takeover
+from . import boot, control, crash, disk, exchange, move, passthrough, power, software, takeover
 
 SCENARIOS = {}
-for part in (boot, power, disk, move, crash, software, takeover, exchange, control):
+for part in (boot, power, disk, move, crash, software, takeover, exchange, control, passthrough):
     SCENARIOS |= part.SCENARIOS
 
 # What guards every change: each front end, each firmware, and each way the TPM's state can go, once.
