@@ -63,10 +63,7 @@ impl Place {
         match self {
             Self::Folder(folder) => {
                 if folder.join(OWN).exists() {
-                    return Err(failure!(
-                        "{} has a state of vtpmd's own in it; vtpmd convert makes one of swtpm's of it",
-                        folder.display()
-                    ));
+                    return Ok(true);
                 }
                 let folder = Folder::open(folder, None).map_err(|fault| said(&fault))?;
                 Ok(folder.path(Part::Permanent).exists())
@@ -81,9 +78,23 @@ impl Place {
         }
     }
 
+    /// Removes a file that has been made and has no state in it.
+    pub fn forget(&self) {
+        if let (Self::File(file), Ok(false)) = (self, self.is_used())
+            && file.is_file()
+        {
+            // Nobody can use it, whether it is there or not.
+            let _ = std::fs::remove_file(file);
+        }
+    }
+
     /// Locks the place, so that no TPM runs on it until the state is stored.
     pub fn lock(&self, replace: bool) -> Result<Locked, Failure> {
         match self {
+            Self::Folder(path) if path.join(OWN).exists() => Err(failure!(
+                "{} has a state of vtpmd's own in it; vtpmd convert makes one of swtpm's of it",
+                path.display()
+            )),
             Self::Folder(path) => {
                 let mut folder = Folder::open(path, None).map_err(|fault| said(&fault))?;
                 folder.lock().map_err(|fault| said(&fault))?;

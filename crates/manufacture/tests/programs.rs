@@ -157,6 +157,44 @@ fn nothing_is_left_behind_by_a_failure() {
 }
 
 #[test]
+fn a_linear_file_is_used_as_a_folder_is() {
+    let place = Place::new("linear");
+    let file = place.path("linear.state");
+    let at = format!("file://{file}");
+    let config = place.path("setup.conf");
+    let call = |more: &[&str]| run(SETUP, &[&["--tpm2", "--tpm-state", &at, "--config", &config], more].concat());
+    place.configure("/bin/false");
+    assert!(!call(&LIBVIRT).0);
+    assert!(!Path::new(&file).exists());
+    place.configure(LOCALCA);
+    assert!(call(&[&LIBVIRT[..], &["--not-overwrite"]].concat()).0);
+    let made = std::fs::read(&file).unwrap();
+    assert_eq!(made[..8], *b"nilmptws");
+    assert!(call(&[&LIBVIRT[..], &["--not-overwrite"]].concat()).0);
+    assert_eq!(std::fs::read(&file).unwrap(), made);
+    let (done, text) = call(&LIBVIRT);
+    assert!(!done && text.contains("Found existing TPM state"), "{text}");
+    assert!(call(&["--reconfigure", "--pcr-banks", "sha1,sha256"]).0);
+    std::fs::write(&file, "something else altogether").unwrap();
+    let (done, text) = call(&[]);
+    assert!(!done && text.contains("Found existing TPM state"), "{text}");
+    assert!(call(&["--overwrite"]).0);
+    assert_eq!(std::fs::read(&file).unwrap()[..8], *b"nilmptws");
+}
+
+#[test]
+fn a_state_of_vtpmds_own_stays() {
+    let place = Place::new("own");
+    std::fs::write(place.0.join("state/tpm.state"), "own").unwrap();
+    assert!(place.setup(&["--not-overwrite"]).0);
+    for words in [&["--overwrite"][..], &["--reconfigure", "--pcr-banks", "sha1"]] {
+        let (done, text) = place.setup(words);
+        assert!(!done && text.contains("vtpmd convert"), "{text}");
+    }
+    assert_eq!(place.state_files(), ["tpm.state"]);
+}
+
+#[test]
 fn a_killed_run_leaves_the_old_or_the_new() {
     let place = Place::new("killed");
     assert!(place.setup(&[]).0);
@@ -437,5 +475,55 @@ fn certificates_are_made_of_all_kinds_of_keys() {
     ] {
         let (done, text) = make(more);
         assert!(!done && text.contains(part), "{more:?}: {text}");
+    }
+}
+
+#[test]
+fn a_token_signs_without_giving_its_key_away() {
+    const LIBRARY: &str = "/usr/lib/softhsm/libsofthsm2.so";
+    if !installed("softhsm2-util") || !Path::new(LIBRARY).exists() {
+        eprintln!("SoftHSM is not installed: no token signs");
+        return;
+    }
+    let place = Place::new("token");
+    let ca = |name: &str| place.path(&format!("ca/{name}"));
+    // A local CA, whose key moves into a token.
+    assert!(place.setup(&LIBVIRT).0);
+    std::fs::create_dir(place.0.join("tokens")).unwrap();
+    place.write("softhsm.conf", &format!("directories.tokendir = {}\nlog.level = ERROR\n", place.path("tokens")));
+    let token = |arguments: &[&str]| {
+        let mut command = Command::new("softhsm2-util");
+        let (done, text) =
+            said(command.args(arguments).env("SOFTHSM2_CONF", place.path("softhsm.conf")).output().unwrap());
+        assert!(done, "{text}");
+    };
+    token(&["--init-token", "--free", "--label", "vm ca", "--pin", "1234", "--so-pin", "5678"]);
+    let import = ["--import", &ca("key.pem"), "--token", "vm ca", "--label", "sign", "--id", "a1b2", "--pin", "1234"];
+    token(&import);
+    std::fs::remove_file(ca("key.pem")).unwrap();
+    let configure = |pin: &str, more: &str| {
+        place.write("ca.conf", &format!(
+            "statedir={folder}\nsigningkey = pkcs11:token=vm%20ca\\;id=%a1%b2\\;type=private?module-path={LIBRARY}{more}\n\
+             issuercert = {folder}/issuer.pem\ncertserial = {folder}/serial\nSWTPM_PKCS11_PIN = {pin}\n\
+             env:SOFTHSM2_CONF = {conf}\n",
+            folder = place.path("ca"),
+            conf = place.path("softhsm.conf"),
+        ));
+    };
+    configure("1234", "");
+    let certificates = place.path("certificates");
+    std::fs::create_dir(&certificates).unwrap();
+    let (done, text) = place.setup(&[&LIBVIRT[..], &["--overwrite", "--write-ek-cert-files", &certificates]].concat());
+    assert!(done && text.contains("CA uses a PKCS#11 key"), "{text}");
+    let ek = place.path("certificates/ek-rsa2048.crt");
+    let (root, issuer) = (ca("swtpm-localca-rootca-cert.pem"), ca("issuer.pem"));
+    let (done, text) = run("openssl", &["verify", "-CAfile", &root, "-untrusted", &issuer, &ek]);
+    assert!(done, "{text}");
+    for (pin, more, part) in
+        [("4321", "", "does not accept the PIN"), ("1234", "&pin-source=/nonexistent", "Could not read")]
+    {
+        configure(pin, more);
+        let (done, text) = place.setup(&[&LIBVIRT[..], &["--overwrite"]].concat());
+        assert!(!done && text.contains(part), "{text}");
     }
 }

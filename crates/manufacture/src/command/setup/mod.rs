@@ -132,11 +132,15 @@ fn work(options: &Options, log: &Log) -> Result<(), Failure> {
     let what = if options.reconfigure { "reconfiguration" } else { "manufacturing" };
     let (name, group) = (user::name(), user::group());
     log.say(&format!("Starting vTPM {what} as {name}:{group} @ {}", time::now()));
+    let was_there = place.path().exists();
     let done = if options.reconfigure {
         reconfigure(place, &order, key.as_ref(), log)
     } else {
         manufacture(options, place, &order, &profile, (key.as_ref(), &config), log)
     };
+    if done.is_err() && !was_there {
+        place.forget();
+    }
     match &done {
         Ok(()) => log.say("Successfully authored TPM state."),
         Err(Failure(why)) => {
