@@ -47,14 +47,16 @@ impl Help {
     pub(super) fn parse(text: &str) -> Self {
         let mut help = Self::default();
         let mut group = String::new();
-        let (mut in_usage, mut in_option, mut paragraph) = (false, false, String::new());
+        let (mut in_usage, mut in_option) = (false, false);
+        let mut paragraph: Vec<&str> = Vec::new();
         for line in text.lines() {
             let (trimmed, indented) = (line.trim(), line.starts_with([' ', '\t']));
             // Options stand at the left edge in some programs.
             let is_option = trimmed.starts_with('-') && trimmed.len() > 1 && !trimmed.starts_with("- ");
             if trimmed.is_empty() {
                 (in_usage, in_option) = (false, false);
-                help.text.extend(Some(core::mem::take(&mut paragraph)).filter(|p| !p.is_empty()));
+                group.clear();
+                help.text.extend(Some(core::mem::take(&mut paragraph).join(" ")).filter(|p| !p.is_empty()));
             } else if let Some(usage) = line.strip_prefix("Usage:") {
                 in_usage = true;
                 help.usage.push(usage.trim().to_owned());
@@ -62,6 +64,12 @@ impl Help {
                 help.usage.push(trimmed.to_owned());
             } else if is_option {
                 in_usage = false;
+                // One line right above options is their heading; more are text.
+                match core::mem::take(&mut paragraph).as_slice() {
+                    [] => {}
+                    [heading] => group = heading.trim_end_matches(':').to_owned(),
+                    more => help.text.push(more.join(" ")),
+                }
                 let (form, about) = columns(line);
                 match help.options.last_mut().filter(|entry| in_option && entry.about.is_empty()) {
                     // Another form of the one above, which has no text yet.
@@ -89,14 +97,10 @@ impl Help {
                 }
             } else {
                 (in_usage, in_option) = (false, false);
-                group = trimmed.trim_end_matches(':').to_owned();
-                join(&mut paragraph, trimmed);
+                paragraph.push(trimmed);
             }
         }
-        help.text.extend(Some(paragraph).filter(|p| !p.is_empty()));
-        // A line right above options is their heading and no text.
-        let headings: Vec<String> = help.options.iter().map(|entry| entry.group.clone()).collect();
-        help.text.retain(|paragraph| !headings.contains(&paragraph.trim_end_matches(':').to_owned()));
+        help.text.extend(Some(paragraph.join(" ")).filter(|p| !p.is_empty()));
         help
     }
 }
@@ -144,7 +148,8 @@ Channels
          | type=tcp,port=N
          [,terminate]       the control channel
 
-Process
+It has text
+before options.
   -d                        go to the background
 --tcp [<host>]:[<prt>]: connect to TPM
 
@@ -156,7 +161,10 @@ It is 1 else.
     fn a_screen_is_taken_apart() {
         let help = Help::parse(SCREEN);
         assert_eq!(help.usage, ["prog socket [options]", "prog --version"]);
-        assert_eq!(help.text, ["prog: what it is", "The exit status is 0. It is 1 else."]);
+        assert_eq!(
+            help.text,
+            ["prog: what it is", "It has text before options.", "The exit status is 0. It is 1 else."]
+        );
         let names: Vec<_> = help.options.iter().map(Entry::names).collect();
         assert_eq!(names, [vec!["-p", "--port"], vec!["--key"], vec!["--ctrl"], vec!["-d"], vec!["--tcp"]]);
         let port = &help.options[0];
@@ -166,6 +174,6 @@ It is 1 else.
         assert_eq!(help.options[1].about, "encrypt the state");
         assert_eq!(help.options[2].forms, ["--ctrl type=unixio,path=PATH | type=tcp,port=N [,terminate]"]);
         assert_eq!(help.options[2].about, "the control channel");
-        assert_eq!(help.options[3].group, "Process");
+        assert_eq!(help.options[3].group, "");
     }
 }
