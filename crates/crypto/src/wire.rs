@@ -7,7 +7,8 @@ use sealwright_core::{Algorithm, Fault, Reader, Wire, Writer};
 impl Wire for HashAlg {
     const MAX_SIZE: usize = 2;
     fn read(r: &mut Reader<'_>) -> Result<Self, Fault> {
-        Self::from_id(u16::read(r)?).ok_or(Fault::HASH)
+        let id = u16::read(r)?;
+        Self::from_id(id).filter(|_| r.accepts(id)).ok_or(Fault::HASH)
     }
     fn write(&self, w: &mut Writer<'_>) -> Result<(), Fault> {
         self.id().write(w)
@@ -21,7 +22,8 @@ impl Algorithm for HashAlg {}
 impl Wire for Curve {
     const MAX_SIZE: usize = 2;
     fn read(r: &mut Reader<'_>) -> Result<Self, Fault> {
-        Self::from_id(u16::read(r)?).ok_or(Fault::CURVE)
+        let id = u16::read(r)?;
+        Self::from_id(id).filter(|_| r.accepts_curve(id)).ok_or(Fault::CURVE)
     }
     fn write(&self, w: &mut Writer<'_>) -> Result<(), Fault> {
         self.id().write(w)

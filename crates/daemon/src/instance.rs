@@ -5,6 +5,7 @@ use sealwright_core::{Engine, Platform, PlatformFault, StateFault};
 use sealwright_crypto::Crypto;
 use sealwright_tpm2::Tpm2;
 use sealwright_tpm2::libtpms::{ExportFault, ImportFault};
+use sealwright_tpm2::profile::Profile;
 use std::time::{SystemTime, UNIX_EPOCH};
 use zeroize::Zeroizing;
 
@@ -14,6 +15,8 @@ pub(crate) trait Maker: Send {
     fn manufacture(&self, platform: &mut dyn Platform) -> Result<Box<dyn Engine + Send>, PlatformFault>;
     /// The TPM of a permanent state. Afterwards either `power_on` or `resume` is called.
     fn restore(&self, permanent: &[u8]) -> Result<Box<dyn Engine + Send>, StateFault>;
+    /// The profile of the TPM of a permanent state.
+    fn profile(&self, permanent: &[u8]) -> Result<Profile, StateFault>;
     /// The states of a TPM that libtpms wrote, in the engine's own format.
     fn import(
         &self,
@@ -73,15 +76,19 @@ impl core::fmt::Display for NoExport {
 pub(crate) const BUFFER_SIZE: (u32, u32, u32) = (4096, 3528, 4096);
 
 /// Makes TPM 2.0 engines.
-struct Tpm2Maker(&'static Crypto);
+struct Tpm2Maker(&'static Crypto, Profile);
 
 impl Maker for Tpm2Maker {
     fn manufacture(&self, platform: &mut dyn Platform) -> Result<Box<dyn Engine + Send>, PlatformFault> {
-        Ok(Box::new(Tpm2::manufacture(self.0, platform)?))
+        Ok(Box::new(Tpm2::manufacture_with(self.0, platform, self.1.clone())?))
     }
 
     fn restore(&self, permanent: &[u8]) -> Result<Box<dyn Engine + Send>, StateFault> {
         Ok(Box::new(Tpm2::restore(self.0, permanent)?))
+    }
+
+    fn profile(&self, permanent: &[u8]) -> Result<Profile, StateFault> {
+        Ok(Tpm2::restore(self.0, permanent)?.profile().clone())
     }
 
     fn import(
@@ -116,14 +123,19 @@ impl Maker for Tpm2Maker {
     }
 }
 
-/// The maker of TPM 2.0 engines on the crypto provider of this name; `native` is the default.
+/// The maker of TPM 2.0 engines on the crypto provider of this name; `native` is the default. New TPMs have no profile.
 pub(crate) fn maker(crypto: Option<&str>) -> Result<Box<dyn Maker>, Failure> {
+    maker_with(crypto, Profile::default())
+}
+
+/// The same, with the profile of new TPMs.
+pub(crate) fn maker_with(crypto: Option<&str>, profile: Profile) -> Result<Box<dyn Maker>, Failure> {
     let crypto = match crypto {
         None | Some("native") => &sealwright_crypto_native::NATIVE,
         Some("rust") => &sealwright_crypto::RUST,
         Some(other) => return Err(failure!("--crypto: '{other}' is unknown; native and rust are known")),
     };
-    Ok(Box::new(Tpm2Maker(crypto)))
+    Ok(Box::new(Tpm2Maker(crypto, profile)))
 }
 
 #[cfg(test)]

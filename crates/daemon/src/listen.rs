@@ -45,6 +45,32 @@ fn socket(option: &str, number: i32) -> Result<OwnedFd, Failure> {
     }
 }
 
+/// A connected socket of the data channel, or a device: anything that commands can be read from, which a file cannot be.
+fn data(option: &str, number: i32) -> Result<OwnedFd, Failure> {
+    use rustix::fs::FileType;
+    let fd = descriptor::take(number).map_err(|e| failure!("--{option}: {e}"))?;
+    let found = rustix::fs::fstat(&fd).map_err(|e| failure!("--{option}: cannot look at descriptor {number}: {e}"))?;
+    match FileType::from_raw_mode(found.st_mode) {
+        FileType::RegularFile | FileType::Directory | FileType::BlockDevice | FileType::Symlink => {
+            Err(failure!("--{option}: file descriptor {number} is neither a socket nor a character device"))
+        }
+        _ => Ok(fd),
+    }
+}
+
+fn device(option: &str, path: &PathBuf) -> Result<OwnedFd, Failure> {
+    use rustix::fs::{FileType, OFlags};
+    let failed = |e: Errno| failure!("--{option}: cannot open the device {}: {e}", path.display());
+    let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+    let fd = rustix::fs::open(path, flags, Mode::empty()).map_err(failed)?;
+    let found = rustix::fs::fstat(&fd).map_err(failed)?;
+    if FileType::from_raw_mode(found.st_mode) == FileType::CharacterDevice {
+        Ok(fd)
+    } else {
+        Err(failure!("--{option}: {} is not a character device", path.display()))
+    }
+}
+
 fn unix(option: &str, path: &PathBuf, mode: u32, uid: Option<&str>, gid: Option<&str>) -> Result<OwnedFd, Failure> {
     let failed = |what: &str, e: Errno| failure!("--{option}: cannot {what} the socket {}: {e}", path.display());
     match rustix::fs::unlink(path) {
@@ -88,7 +114,10 @@ fn tcp(option: &str, port: u16, address: &str, interface: Option<&str>) -> Resul
 /// Makes or takes the socket of a channel.
 pub(crate) fn bind(option: &str, endpoint: &Endpoint) -> Result<Bound, Failure> {
     Ok(match endpoint {
+        Endpoint::Connected(number) if option == "server" => Bound::Connected(data(option, *number)?),
         Endpoint::Connected(number) => Bound::Connected(socket(option, *number)?),
+        Endpoint::Device(path) => Bound::Connected(device("chardev", path)?),
+        Endpoint::Proxy => Bound::Connected(crate::proxy::create()?),
         Endpoint::Listening(number) => Bound::Listening(Listener { fd: socket(option, *number)?, path: None }),
         Endpoint::Path { path, mode, uid, gid } => {
             let fd = unix(option, path, *mode, uid.as_deref(), gid.as_deref())?;

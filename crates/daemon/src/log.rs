@@ -11,6 +11,8 @@ use std::sync::{Mutex, OnceLock, PoisonError};
 struct Sink {
     level: u32,
     prefix: String,
+    /// The prefix while there is no file.
+    name: String,
     file: Option<File>,
     off: bool,
 }
@@ -18,7 +20,15 @@ struct Sink {
 static SINK: OnceLock<Mutex<Sink>> = OnceLock::new();
 
 fn sink() -> &'static Mutex<Sink> {
-    SINK.get_or_init(|| Mutex::new(Sink { level: 1, prefix: "vtpmd: ".to_owned(), file: None, off: false }))
+    let name = "vtpmd: ".to_owned();
+    SINK.get_or_init(|| Mutex::new(Sink { level: 1, prefix: name.clone(), name, file: None, off: false }))
+}
+
+/// The name by which the program was called, before each line that goes to the terminal.
+pub(crate) fn name_is(name: &str) {
+    let mut sink = sink().lock().unwrap_or_else(PoisonError::into_inner);
+    sink.name = format!("{name}: ");
+    sink.prefix = sink.name.clone();
 }
 
 /// Opens what `--log` names. Links are not followed.
@@ -50,7 +60,7 @@ pub(crate) fn open(option: &LogOption) -> Result<(), Failure> {
     sink.prefix = match &option.prefix {
         Some(prefix) => prefix.clone(),
         None if file.is_some() => String::new(),
-        None => "vtpmd: ".to_owned(),
+        None => sink.name.clone(),
     };
     sink.file = file;
     Ok(())

@@ -5,6 +5,7 @@
 //! the engine, so the control channel answers, and cancels, while a long command runs.
 
 mod background;
+mod capture;
 mod control;
 mod convert;
 mod data;
@@ -21,6 +22,8 @@ mod options;
 mod passthrough;
 mod pid;
 mod private;
+mod profile;
+mod proxy;
 mod random;
 mod run;
 mod seal;
@@ -35,29 +38,65 @@ mod user;
 mod testing;
 
 use failure::{Failure, failure};
-use options::{Options, help};
+use options::{Interface, Options, Program, help};
 use std::process::ExitCode;
 
-fn command(words: &[String]) -> Result<ExitCode, Failure> {
+/// Runs `socket` or `chardev`.
+fn serve(program: Program, interface: Interface, words: &[String]) -> Result<ExitCode, Failure> {
+    let options = Options::parse(program, interface, words, |name| std::env::var(name).ok())?;
+    if options.help {
+        let name = if program == Program::Swtpm { "swtpm" } else { "vtpmd" };
+        print!("{}", help::options(name, interface));
+        return Ok(ExitCode::SUCCESS);
+    }
+    run::run(&options)
+}
+
+/// Runs what is known by both names; nothing if the command is another.
+fn shared_command(program: Program, command: &str, rest: &[String]) -> Option<Result<ExitCode, Failure>> {
+    match command {
+        "socket" => Some(serve(program, Interface::Socket, rest)),
+        "chardev" => Some(serve(program, Interface::Chardev, rest)),
+        "cuse" => Some(Err(failure!(
+            "'cuse' is not supported: give the TPM to its users by 'chardev --vtpm-proxy', or by 'socket'"
+        ))),
+        "-v" | "--version" => {
+            println!(
+                "TPM emulator version {}, vtpmd {} of the Sealwright project",
+                info::version(program),
+                env!("CARGO_PKG_VERSION")
+            );
+            Some(Ok(ExitCode::SUCCESS))
+        }
+        _ => None,
+    }
+}
+
+/// Called as `swtpm`: swtpm's commands, and its words where there is none.
+fn swtpm(words: &[String]) -> Result<ExitCode, Failure> {
+    let Some((command, rest)) = words.split_first() else { return Err(failure!("Missing TPM interface type.")) };
+    if let Some(done) = shared_command(Program::Swtpm, command, rest) {
+        return done;
+    }
+    if !matches!(command.as_str(), "-h" | "--help") {
+        return Err(failure!("Unsupported TPM interface type '{command}'.\n{}", help::SWTPM));
+    }
+    print!("{}", help::SWTPM);
+    Ok(ExitCode::SUCCESS)
+}
+
+fn vtpmd(words: &[String]) -> Result<ExitCode, Failure> {
     let Some((command, rest)) = words.split_first() else {
         return Err(failure!("a command is needed; see vtpmd --help"));
     };
+    if let Some(done) = shared_command(Program::Vtpmd, command, rest) {
+        return done;
+    }
     match command.as_str() {
         "-h" | "--help" => print!("{}", help::PROGRAM),
-        "-v" | "--version" => {
-            println!("TPM emulator version {}, vtpmd of the Sealwright project", env!("CARGO_PKG_VERSION"));
-        }
-        "socket" => {
-            let options = Options::parse(rest, |name| std::env::var(name).ok())?;
-            if !options.help {
-                return run::socket(&options);
-            }
-            print!("{}", help::SOCKET);
-        }
         "convert" => return convert::command::convert(rest),
         "state" => return generations::run(rest),
         "passthrough" => return passthrough::run(rest),
-        "chardev" | "cuse" => return Err(failure!("'{command}' is not supported yet; 'socket' is")),
         other => return Err(failure!("'{other}' is not a command; see vtpmd --help")),
     }
     Ok(ExitCode::SUCCESS)
@@ -79,7 +118,14 @@ fn main() -> ExitCode {
     if let Ok(name) = std::ffi::CString::new(name.as_str()) {
         let _ = rustix::thread::set_name(&name);
     }
-    match command(words.get(1..).unwrap_or_default()) {
+    let words = words.get(1..).unwrap_or_default();
+    let done = if name == "swtpm" {
+        log::name_is(&name);
+        swtpm(words)
+    } else {
+        vtpmd(words)
+    };
+    match done {
         Ok(code) => code,
         Err(failure) => {
             eprintln!("{name}: {failure}");

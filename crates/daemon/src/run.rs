@@ -1,24 +1,26 @@
-//! The life of `vtpmd socket`: start in swtpm's order, the event loop, and a clean end.
+//! The life of `vtpmd socket` and `vtpmd chardev`: start in swtpm's order, the event loop, and a clean end.
 
 use crate::background::{self, Side};
+use crate::capture::Capture;
 use crate::control::{Control, Outcome};
 use crate::convert::SwtpmFolder;
 use crate::failure::{Failure, failure};
 use crate::listen::{self, Bound, Listener};
 use crate::log::{self, say, trace};
 use crate::notify::Notify;
-use crate::options::{Options, Print, SeccompAction, StateOption};
+use crate::options::{Interface, Options, Print, SeccompAction, StateFormat, StateOption};
 use crate::pid::PidFile;
 use crate::seal::SealKey;
 use crate::served::Served;
 use crate::shared::Shared;
 use crate::tpm::{Manners, Tpm};
 use crate::user::Account;
-use crate::{data, info, instance, manage, private, seccomp, storage};
+use crate::{data, info, instance, manage, private, profile, seccomp, storage};
 use core::sync::atomic::AtomicBool;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::io::Errno;
+use sealwright_tpm2::profile::Profile;
 use std::os::unix::net::UnixStream;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -27,19 +29,35 @@ fn need_state(options: &Options) -> Result<&StateOption, Failure> {
     options.state.as_ref().ok_or_else(|| failure!("--tpmstate dir=FOLDER is needed (or the variable TPM_PATH)"))
 }
 
+/// Sizes of what is stored, in whichever format.
+fn sizes(options: &Options, state: &StateOption) -> Result<[Option<u64>; 2], Failure> {
+    if options.state_format() == StateFormat::Swtpm {
+        let mut kept = storage::in_swtpms_format(options, state, None)?;
+        return kept.sizes().map_err(|fault| failure!("{fault}"));
+    }
+    let mut store = storage::store(options, state, None)?;
+    let swtpm = (!state.single).then(|| SwtpmFolder::open(&state.dir, None)).transpose();
+    let swtpm = swtpm.map_err(|fault| failure!("{fault}"))?;
+    let own = info::sizes(&mut store).map_err(|e| failure!("{e}"))?;
+    Ok(own.unwrap_or_else(|| swtpm.map_or([None; 2], |swtpm| swtpm.sizes().into())))
+}
+
+/// The profile of the TPM whose state was named; of a new one where there is none.
+fn shown_profile(options: &Options) -> Result<Profile, Failure> {
+    let new = profile::of_options(options)?;
+    let Some(state) = &options.state else { return Ok(new) };
+    let key = options.key.as_ref().map(|k| SealKey::read("key", k)).transpose()?.map(Arc::new);
+    let mut tpm = tpm_on(options, state, key, None, Arc::default())?;
+    let stored = tpm.stored_profile().map_err(|refused| failure!("{}", refused.why))?;
+    Ok(stored.unwrap_or(new))
+}
+
 fn print(options: &Options, what: Print) -> Result<ExitCode, Failure> {
     let text = match what {
-        Print::Capabilities => info::capabilities(options.tpm2),
-        Print::Info(flags) => info::json(flags),
-        Print::Profiles => info::profiles().to_owned(),
-        Print::States => {
-            let state = need_state(options)?;
-            let mut store = storage::store(options, state, None)?;
-            let swtpm = (!state.single).then(|| SwtpmFolder::open(&state.dir, None)).transpose();
-            let swtpm = swtpm.map_err(|fault| failure!("{fault}"))?;
-            info::states(&mut store, || swtpm.map_or((None, None), |swtpm| swtpm.sizes()))
-                .map_err(|e| failure!("{e}"))?
-        }
+        Print::Capabilities => info::capabilities(options.program, options.tpm2),
+        Print::Info(flags) => info::json(flags, &shown_profile(options)?),
+        Print::Profiles => info::profiles(),
+        Print::States => info::states(sizes(options, need_state(options)?)?),
     };
     println!("{text}");
     Ok(ExitCode::SUCCESS)
@@ -130,17 +148,27 @@ fn make_tpm(options: &Options, cancel: Arc<AtomicBool>) -> Result<Tpm, Failure> 
     let read = |name, key: &Option<_>| key.as_ref().map(|k| SealKey::read(name, k)).transpose();
     let key = read("key", &options.key)?.map(Arc::new);
     let migration_key = read("migration-key", &options.migration_key)?;
-    let state = need_state(options)?;
-    let store = storage::store(options, state, key.as_ref())?;
-    // In a single file there is no state of swtpm beside ours.
-    let swtpm = (!state.single).then(|| SwtpmFolder::open(&state.dir, key.clone())).transpose();
+    tpm_on(options, need_state(options)?, key, migration_key, cancel)
+}
+
+fn tpm_on(
+    options: &Options,
+    state: &StateOption,
+    key: Option<Arc<SealKey>>,
+    migration_key: Option<SealKey>,
+    cancel: Arc<AtomicBool>,
+) -> Result<Tpm, Failure> {
+    let store = storage::kept(options, state, key.as_ref())?;
+    // Where the state is in our own format, that of swtpm may be beside it, but not in a single file.
+    let is_swtpm = options.state_format() == StateFormat::Swtpm;
+    let swtpm = (!state.single && !is_swtpm).then(|| SwtpmFolder::open(&state.dir, key.clone())).transpose();
     let swtpm = swtpm.map_err(|fault| failure!("{fault}"))?;
-    let maker = instance::maker(options.crypto.as_deref())?;
+    let maker = instance::maker_with(options.crypto.as_deref(), profile::of_options(options)?)?;
     let manners = Manners {
         disable_auto_shutdown: options.disable_auto_shutdown,
         incoming: options.incoming,
         create: options.store.create,
-        swtpm_blobs: options.swtpm_blobs,
+        swtpm_blobs: options.swtpm_blobs || is_swtpm,
     };
     let tpm = Tpm::new(maker, store, key, migration_key, manners, cancel);
     Ok(match swtpm {
@@ -159,7 +187,8 @@ fn power_up(options: &Options, tpm: &mut Tpm) -> Result<(), Failure> {
                 return Err(failure!("the TPM refused TPM2_Startup with 0x{code:x}"));
             }
         }
-    } else if !options.incoming {
+    } else if !options.incoming && options.state_format() == StateFormat::Vtpmd {
+        // In swtpm's place INIT says it, as VM managers expect.
         tpm.check_stored().map_err(|refused| failure!("{}", refused.why))?;
     }
     tpm.open_keys().map_err(|refused| failure!("{}", refused.why))
@@ -177,9 +206,12 @@ impl Drop for SocketFiles {
     }
 }
 
-/// Runs `vtpmd socket`.
-pub(crate) fn socket(options: &Options) -> Result<ExitCode, Failure> {
-    if let Some(what @ (Print::Capabilities | Print::Info(_) | Print::Profiles)) = options.print {
+/// Runs `vtpmd socket` or `vtpmd chardev`.
+pub(crate) fn run(options: &Options) -> Result<ExitCode, Failure> {
+    if let Some(what @ (Print::Capabilities | Print::Profiles)) = options.print {
+        return print(options, what);
+    }
+    if let (Some(what @ Print::Info(_)), None) = (options.print, &options.state) {
         return print(options, what);
     }
     if !options.tpm2 {
@@ -190,11 +222,15 @@ pub(crate) fn socket(options: &Options) -> Result<ExitCode, Failure> {
         Begun::Running(ready) => ready,
     };
     enter(options)?;
-    if let Some(Print::States) = options.print {
-        return print(options, Print::States);
+    if let Some(what @ (Print::States | Print::Info(_))) = options.print {
+        return print(options, what);
+    }
+    if options.interface == Interface::Chardev && options.server.is_none() {
+        return Err(failure!("no character device was given: --chardev, --vtpm-proxy or --fd is needed"));
     }
     serve(options, ready, |options, cancel| {
-        let mut tpm = make_tpm(options, cancel)?;
+        let capture = options.pcap.as_ref().map(Capture::open).transpose()?;
+        let mut tpm = make_tpm(options, cancel)?.with_capture(capture);
         power_up(options, &mut tpm)?;
         Ok(tpm)
     })

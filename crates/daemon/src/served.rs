@@ -2,6 +2,8 @@
 
 use crate::info;
 use crate::tpm::{Refused, Tpm, result};
+use sealwright_tpm2::profile::Profile;
+use std::sync::PoisonError;
 
 /// Stops a command that runs, from another thread; false if that failed.
 pub(crate) type Canceller = Box<dyn Fn() -> bool + Send + Sync>;
@@ -25,7 +27,7 @@ pub(crate) trait Served: Send {
     }
     /// Tells about this TPM, without waiting for a command that runs.
     fn describe(&self) -> Describe {
-        Box::new(info::json)
+        Box::new(|flags| info::json(flags, &Profile::default()))
     }
     /// The highest locality that commands can have.
     fn highest_locality(&self) -> u8 {
@@ -87,6 +89,10 @@ pub(crate) trait Served: Send {
 impl Served for Tpm {
     fn own(&mut self) -> Option<&mut Tpm> {
         Some(self)
+    }
+    fn describe(&self) -> Describe {
+        let shown = self.shown_profile();
+        Box::new(move |flags| info::json(flags, &shown.lock().unwrap_or_else(PoisonError::into_inner)))
     }
     fn init(&mut self, delete_volatile: bool) -> Result<(), Refused> {
         Self::init(self, delete_volatile)

@@ -1,7 +1,13 @@
 //! The store of the TPM, made from the command line.
 
+mod kept;
+pub(crate) mod swtpm;
+
+pub(crate) use kept::Kept;
+
 use crate::failure::{Failure, failure};
-use crate::options::{Options, StateOption, StoreOptions};
+use crate::instance;
+use crate::options::{Options, StateFormat, StateOption, StoreOptions};
 use crate::seal::{LocalKey, SealKey};
 use crate::seccomp;
 use sealwright_keys::Order;
@@ -123,4 +129,35 @@ pub(crate) fn anchor(options: &StoreOptions) -> Result<Option<Box<dyn Anchor>>, 
     let name = path.file_name().and_then(|n| n.to_str());
     let name = name.ok_or_else(|| failure!("--anchor: {} does not name a file", path.display()))?;
     Ok(Some(Box::new(FileAnchor::new(folder(parent, "the folder of the anchor", Some(0o600))?, name))))
+}
+
+/// The state of a TPM that runs, in the format that was asked for.
+pub(crate) fn kept(options: &Options, state: &StateOption, key: Option<&Arc<SealKey>>) -> Result<Kept, Failure> {
+    match options.state_format() {
+        StateFormat::Vtpmd => store(options, state, key).map(Kept::from),
+        StateFormat::Swtpm => {
+            let kept = in_swtpms_format(options, state, key.map(|key| &**key))?;
+            Ok(Kept::Swtpm(Box::new(kept)))
+        }
+    }
+}
+
+/// The state in swtpm's format.
+pub(crate) fn in_swtpms_format(
+    options: &Options,
+    state: &StateOption,
+    key: Option<&SealKey>,
+) -> Result<swtpm::SwtpmKept, Failure> {
+    if let Some(option) = options.store.own_format_only() {
+        return Err(failure!(
+            "--{option} needs vtpmd's own format of states, and this one is kept in swtpm's; give --state-format vtpmd"
+        ));
+    }
+    if options.manage.is_some() {
+        return Err(failure!("--manage is about vtpmd's own format of states; give --state-format vtpmd"));
+    }
+    let key = key.map(SealKey::swtpm).transpose().map_err(|fault| failure!("--key: {fault}"))?;
+    let sync = state.fsync && options.store.durability != Some(Durability::None);
+    let maker = instance::maker(options.crypto.as_deref())?;
+    swtpm::SwtpmKept::new(state, sync, key, maker).map_err(|fault| failure!("{fault}"))
 }

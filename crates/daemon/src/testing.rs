@@ -6,6 +6,7 @@ use sealwright_core::{Engine, Platform, PlatformFault, StateFault};
 use sealwright_state::backend::Memory;
 use sealwright_state::{Kind, Settings, Store};
 use sealwright_tpm2::libtpms::ImportFault;
+use sealwright_tpm2::profile::Profile;
 use std::path::{Path, PathBuf};
 
 /// A folder that is removed at the end.
@@ -49,6 +50,9 @@ impl Maker for CounterMaker {
             [count] => Ok(Box::new(Counter { count: *count, ..Counter::default() })),
             _ => Err(StateFault::Format),
         }
+    }
+    fn profile(&self, _: &[u8]) -> Result<Profile, StateFault> {
+        Ok(Profile::default())
     }
     fn import(&self, _: &mut dyn Platform, permanent: &[u8], _: Option<&[u8]>) -> Result<Imported, ImportFault> {
         Ok(Imported { permanent: permanent.to_vec().into(), volatile: None })

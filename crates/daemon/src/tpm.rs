@@ -1,15 +1,18 @@
 //! One TPM with its storage: power, commands, and the state that comes and goes by the control channel.
 
+use crate::capture::Capture;
 use crate::instance::{BUFFER_SIZE, Maker};
-use crate::log::{say, trace};
+use crate::log::{self, say, trace};
 use crate::options::AutoStartup;
 use crate::seal::envelope::{self, MAX_ENVELOPE};
 use crate::seal::{Kind, Layer, SealFault, SealKey};
+use crate::storage::Kept;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
 use sealwright_core::{Engine, Platform, PlatformFault};
-use sealwright_state::{StateError, Store};
-use std::sync::Arc;
+use sealwright_state::StateError;
+use sealwright_tpm2::profile::Profile;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 use zeroize::Zeroizing;
 
@@ -41,7 +44,10 @@ pub(crate) const MAX_BLOB: usize = 512 * 1024;
 const LOCK_RETRIES: u32 = 300;
 /// The answer to any command while no TPM runs: TPM_RC_FAILURE.
 const NOT_RUNNING: [u8; 10] = [0x80, 0x01, 0, 0, 0, 10, 0, 0, 0x01, 0x01];
+/// Depth of messages about single commands.
+const DEEPEST: u32 = 7;
 const TPM_RC_INITIALIZE: u32 = 0x100;
+const TPM_RC_FAILURE: u32 = 0x101;
 /// Room that every response buffer has.
 pub(crate) const MAX_RESPONSE: usize = 8192;
 
@@ -59,6 +65,11 @@ impl Refused {
     pub(crate) fn new(code: u32, why: impl Into<String>) -> Self {
         Self { code, why: why.into(), other_state: false }
     }
+    /// Another process has the lock. The first words are swtpm's, which VM managers look for in its log.
+    pub(crate) fn locked(why: &dyn core::fmt::Display) -> Self {
+        let words = "SWTPM_NVRAM_Lock_Dir: Could not lock access to lockfile: Resource temporarily unavailable";
+        Self::new(result::IO_ERROR, format!("{words}: {why}"))
+    }
     fn seal(what: &str, fault: SealFault) -> Self {
         let code = match fault {
             SealFault::KeyMissing => result::KEY_NOT_FOUND,
@@ -71,47 +82,20 @@ impl Refused {
 
 impl From<StateError> for Refused {
     fn from(fault: StateError) -> Self {
-        match fault {
-            // In swtpm's words, which VM managers look for in its log.
-            StateError::Locked { .. } => {
-                Self::new(result::IO_ERROR, format!("SWTPM_NVRAM_Lock_Dir: Could not lock access to lockfile: {fault}"))
-            }
-            fault => {
-                let other_state = matches!(fault, StateError::OtherState { .. });
-                Self { other_state, ..Self::new(result::FAIL, fault.to_string()) }
-            }
+        let other_state = matches!(fault, StateError::OtherState { .. });
+        if matches!(fault, StateError::Locked { .. }) {
+            return Self::locked(&fault);
         }
+        Self { other_state, ..Self::new(result::FAIL, fault.to_string()) }
     }
 }
 
 /// What the daemon gives to the engine: entropy, a clock, and a store that seals.
 pub(crate) struct Host {
-    store: Store,
+    store: Kept,
     key: Option<Arc<SealKey>>,
     started: Instant,
     cancel: Arc<AtomicBool>,
-}
-
-impl Host {
-    /// Makes the permanent state durable: the next generation, or the first.
-    fn save(&mut self, state: &[u8], reason: &str) -> Result<(), Refused> {
-        if self.store.is_open() {
-            self.store.commit_because(state, reason)?;
-        } else {
-            self.store.create(state, reason)?;
-        }
-        Ok(())
-    }
-
-    /// Reads the stored state; `None` if there is none, and a new TPM may be made.
-    fn load(&mut self, create: bool) -> Result<Option<Zeroizing<Vec<u8>>>, Refused> {
-        match self.store.load() {
-            Ok(()) => Ok(Some(self.store.state()?)),
-            Err(StateError::Missing { trace, .. }) if trace.is_none() || create => Ok(None),
-            Err(StateError::OtherState { .. }) if create => Ok(None),
-            Err(fault) => Err(fault.into()),
-        }
-    }
 }
 
 impl Platform for Host {
@@ -122,8 +106,8 @@ impl Platform for Host {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
     fn commit(&mut self, state: &[u8]) -> Result<(), PlatformFault> {
-        let reason = if self.store.is_open() { "" } else { "a new TPM" };
-        self.save(state, reason).map_err(|refused| {
+        let reason = if self.store.is_new() { "a new TPM" } else { "" };
+        self.store.save(state, reason).map_err(|refused| {
             say!("the TPM state could not be stored: {}", refused.why);
             PlatformFault::Unavailable
         })
@@ -177,6 +161,10 @@ pub(crate) struct Tpm {
     /// The size that SET_BUFFERSIZE asked for, 0 if none.
     wanted_buffer: u32,
     buffer: (u32, u32, u32),
+    /// The profile of the TPM that runs or ran last.
+    profile: Arc<Mutex<Profile>>,
+    /// Where commands and responses are captured.
+    capture: Option<Capture>,
     /// The lock was released for a migration and must be taken again before the next write.
     released: bool,
 }
@@ -185,7 +173,7 @@ impl Tpm {
     /// A TPM that is switched off.
     pub(crate) fn new(
         maker: Box<dyn Maker>,
-        store: Store,
+        store: impl Into<Kept>,
         key: Option<Arc<SealKey>>,
         migration_key: Option<SealKey>,
         manners: Manners,
@@ -194,7 +182,7 @@ impl Tpm {
         Self {
             maker,
             engine: None,
-            host: Host { store, key, started: Instant::now(), cancel },
+            host: Host { store: store.into(), key, started: Instant::now(), cancel },
             migration_key,
             manners,
             received_permanent: None,
@@ -203,8 +191,32 @@ impl Tpm {
             swtpm: None,
             wanted_buffer: 0,
             buffer: BUFFER_SIZE,
+            profile: Arc::default(),
+            capture: None,
             released: false,
         }
+    }
+
+    /// The profile of the TPM that runs or ran last, as far as it is known.
+    pub(crate) fn shown_profile(&self) -> Arc<Mutex<Profile>> {
+        self.profile.clone()
+    }
+
+    fn show_profile(&self, permanent: &[u8]) {
+        if let Ok(profile) = self.maker.profile(permanent) {
+            *self.profile.lock().unwrap_or_else(PoisonError::into_inner) = profile;
+        }
+    }
+
+    /// The profile of the stored state, if there is one; nothing is locked or changed.
+    pub(crate) fn stored_profile(&mut self) -> Result<Option<Profile>, Refused> {
+        let stored = match self.host.store.load(true) {
+            Ok(stored) => stored,
+            Err(refused) => Some(self.foreign_instead(refused)?.permanent),
+        };
+        let Some(permanent) = stored else { return Ok(None) };
+        let profile = self.maker.profile(&permanent);
+        profile.map(Some).map_err(|f| Refused::new(result::BAD_PARAMETER, format!("the state was refused: {f}")))
     }
 
     /// True between INIT and STOP.
@@ -227,11 +239,12 @@ impl Tpm {
         self.received_volatile = None;
         self.received_foreign = None;
         self.swtpm = None;
+        self.capture = None;
     }
 
     /// Reads the stored state without starting it, to refuse a bad one while somebody watches.
     pub(crate) fn check_stored(&mut self) -> Result<(), Refused> {
-        match self.host.load(self.manners.create) {
+        match self.host.store.load(self.manners.create) {
             Ok(Some(bytes)) => self.restore("the stored TPM state", &bytes).map(|_| ()),
             Ok(None) => Ok(()),
             Err(refused) => self.foreign_instead(refused).map(|_| ()),
@@ -251,13 +264,13 @@ impl Tpm {
             self.host.store.forget();
         }
         loop {
-            match self.host.store.lock() {
-                Ok(()) => {
+            match self.host.store.lock()? {
+                None => {
                     self.released = false;
                     return Ok(());
                 }
-                Err(StateError::Locked { .. }) if left > 0 => left = left.saturating_sub(1),
-                Err(fault) => return Err(fault.into()),
+                Some(_) if left > 0 => left = left.saturating_sub(1),
+                Some(refused) => return Err(refused),
             }
             std::thread::sleep(Duration::from_millis(10));
         }
@@ -281,6 +294,20 @@ impl Tpm {
         let received_volatile = self.received_volatile.take();
         self.received_foreign = None;
         self.lock_storage(if self.manners.incoming || self.released { LOCK_RETRIES } else { 0 })?;
+        let started = self.power_on(delete_volatile, received_permanent, received_volatile);
+        started.map_err(|refused| {
+            // To swtpm a state that cannot be read is a TPM in failure mode, which is what managers know.
+            let code = if self.host.store.is_swtpm() { TPM_RC_FAILURE } else { refused.code };
+            Refused { code, ..refused }
+        })
+    }
+
+    fn power_on(
+        &mut self,
+        delete_volatile: bool,
+        received_permanent: Option<Zeroizing<Vec<u8>>>,
+        received_volatile: Option<Zeroizing<Vec<u8>>>,
+    ) -> Result<(), Refused> {
         let was_received = received_permanent.is_some();
         // A received state is not a new one, whatever has been here before; but what is here must be readable.
         let stored = self.stored_or_foreign(was_received)?;
@@ -303,7 +330,7 @@ impl Tpm {
             engine.set_buffer_size(self.wanted_buffer);
         }
         if let (true, Some(bytes)) = (was_received, &permanent) {
-            self.host.save(bytes, "received by the control channel")?;
+            self.host.store.save(bytes, "received by the control channel")?;
             self.host.store.remove_volatile()?;
         }
         match &volatile {
@@ -316,6 +343,7 @@ impl Tpm {
             self.host.store.remove_volatile()?;
         }
         self.buffer = engine.buffer_size();
+        self.show_profile(&Zeroizing::new(engine.save_permanent()));
         self.engine = Some(engine);
         trace!(1, "the TPM is on{}", if volatile.is_some() { ", continued from its volatile state" } else { "" });
         Ok(())
@@ -348,13 +376,33 @@ impl Tpm {
             }
         }
         self.engine = None;
-        if let Err(fault) = self.host.store.settle() {
-            say!("the last state could not be remembered, so an older one may go unnoticed: {fault}");
+        if let Err(refused) = self.host.store.settle() {
+            say!("the last state could not be remembered, so an older one may go unnoticed: {}", refused.why);
         }
+    }
+
+    /// Writes all commands and responses to a capture too.
+    pub(crate) fn with_capture(mut self, capture: Option<Capture>) -> Self {
+        self.capture = capture;
+        self
     }
 
     /// Runs one command and writes the answer; returns its length.
     pub(crate) fn execute(&mut self, locality: u8, command: &[u8], response: &mut [u8]) -> usize {
+        let length = self.answer(locality, command, response);
+        if let Some(capture) = &mut self.capture {
+            capture.command(command);
+            capture.response(response.get(..length).unwrap_or_default());
+        }
+        if log::enabled(DEEPEST) {
+            let number = |bytes: &[u8]| bytes.get(6..10).and_then(|code| code.try_into().ok()).map(u32::from_be_bytes);
+            let (code, rc) = (number(command).unwrap_or(0), number(response).unwrap_or(0));
+            trace!(7, "command 0x{code:x} of {} bytes at locality {locality}: 0x{rc:x}", command.len());
+        }
+        length
+    }
+
+    fn answer(&mut self, locality: u8, command: &[u8], response: &mut [u8]) -> usize {
         match &mut self.engine {
             Some(engine) => engine.execute(&mut self.host, locality, command, response).min(response.len()),
             None => {
@@ -423,8 +471,8 @@ impl Tpm {
             return Err(Refused::new(result::BAD_ORDINAL, "the TPM is off"));
         };
         let state = Zeroizing::new(engine.save_volatile(&mut self.host));
-        self.host.store.store_volatile(&state)?;
-        Ok(())
+        let permanent = Zeroizing::new(engine.save_permanent());
+        self.host.store.store_volatile(&permanent, &state)
     }
 
     /// GET_STATEBLOB: the blob, and whether it is still sealed with the state key.
@@ -441,7 +489,7 @@ impl Tpm {
             }
             other => return Err(Refused::new(result::FAIL, format!("there is no blob of type {other}"))),
         };
-        if kind == Kind::Volatile && self.host.store.is_locked() && self.host.store.has_volatile() {
+        if kind == Kind::Volatile && self.host.store.is_locked() && self.host.store.has_volatile()? {
             // As in swtpm: whoever fetches the volatile state takes it along.
             self.host.store.remove_volatile()?;
         }
@@ -493,7 +541,7 @@ impl Tpm {
                 let permanent = match &self.received_permanent {
                     Some(bytes) => bytes,
                     None => {
-                        stored = self.host.load(true)?.ok_or_else(|| {
+                        stored = self.host.store.load(true)?.ok_or_else(|| {
                             Refused::new(result::RETRY, "the volatile blob came before the permanent one")
                         })?;
                         &stored

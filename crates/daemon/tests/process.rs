@@ -23,7 +23,7 @@ fn prints_what_managers_look_for() {
     for feature in ["tpm-2.0", "cmdarg-pwd-fd", "cmdarg-migration", "nvram-backend-dir", "nvram-backend-file"] {
         assert!(text.contains(&format!("\"{feature}\"")), "{feature}");
     }
-    assert!(!text.contains("cmdarg-profile"), "not supported, so not promised");
+    assert!(text.contains("cmdarg-profile") && text.contains("\"names\": [ \"default-v2\""));
 }
 
 #[test]
@@ -32,7 +32,8 @@ fn refusals_are_in_words_and_exit_with_1() {
         (&["socket", "--tpmstate", "dir=/nowhere"][..], "TPM 1.2"),
         (&["socket", "--tpm2", "--tpmstate", "dir=/nowhere", "--flags", "not-need-init", "-p", "0"], "/nowhere"),
         (&["socket", "--tpm2", "--tpmstate", "dir=/tmp"], "channel"),
-        (&["chardev", "--tpm2"], "not supported"),
+        (&["chardev", "--tpm2"], "character device"),
+        (&["cuse", "--tpm2"], "not supported"),
         (&["socket", "--tpm2", "stray"], "stray"),
         (&[], "command"),
     ] {

@@ -6,6 +6,7 @@
 //! | `Wire` | struct | none: fields in order |
 //! | `Wire` | enum of units | `#[wire(repr = u16, refuse = "HASH")]`: unknown values are that response code |
 //! | `Wire` | enum of bodies | `#[wire(tag = u16, refuse = "SCHEME")]`, `#[wire(value = 0x14)]` on each variant |
+//! | `Wire` | either, of algorithms | `algorithm` beside `refuse`: what the reader does not accept is refused too |
 //! | `Command` | struct | `#[command(code = 0x137, response = T, nv, extensive, flushed, no_sessions)]`, `#[handle(auth = user)]` or `#[handle]` on the leading fields |
 //! | `Response` | struct | `#[handle]` on the first field if it is a handle |
 

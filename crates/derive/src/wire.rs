@@ -36,6 +36,7 @@ struct Settings {
     repr: Option<Ident>,
     tag: Option<Ident>,
     refuse: Option<Ident>,
+    algorithm: bool,
 }
 
 fn enumeration(input: &DeriveInput, data: &DataEnum) -> Result<TokenStream, Error> {
@@ -47,24 +48,45 @@ fn enumeration(input: &DeriveInput, data: &DataEnum) -> Result<TokenStream, Erro
                 settings.repr = Some(meta.value()?.parse()?);
             } else if meta.path.is_ident("tag") {
                 settings.tag = Some(meta.value()?.parse()?);
+            } else if meta.path.is_ident("algorithm") {
+                settings.algorithm = true;
             } else if meta.path.is_ident("refuse") {
                 let text: LitStr = meta.value()?.parse()?;
                 settings.refuse = Some(format_ident!("{}", text.value()));
             } else {
-                return Err(meta.error("expected repr, tag or refuse"));
+                return Err(meta.error("expected repr, tag, refuse or algorithm"));
             }
             Ok(())
         })?;
     }
     let refuse = settings.refuse.unwrap_or_else(|| format_ident!("VALUE"));
     match (settings.repr, settings.tag) {
-        (Some(repr), None) => constants(name, data, &repr, &refuse),
-        (None, Some(tag)) => tagged(name, data, &tag, &refuse),
+        (Some(repr), None) => constants(name, data, &repr, &refuse, settings.algorithm),
+        (None, Some(tag)) => tagged(name, data, &tag, &refuse, settings.algorithm),
         _ => Err(Error::new_spanned(name, "an enum needs #[wire(repr = ..)] or #[wire(tag = ..)]")),
     }
 }
 
-fn constants(name: &Ident, data: &DataEnum, repr: &Ident, refuse: &Ident) -> Result<TokenStream, Error> {
+/// Refuses what the reader does not accept, where the numbers are those of algorithms.
+fn judge(number: &TokenStream, refuse: &Ident, algorithm: bool) -> TokenStream {
+    if !algorithm {
+        return TokenStream::new();
+    }
+    quote! {
+        if !r.accepts(#number) {
+            return ::core::result::Result::Err(::sealwright_core::Fault::#refuse);
+        }
+    }
+}
+
+fn constants(
+    name: &Ident,
+    data: &DataEnum,
+    repr: &Ident,
+    refuse: &Ident,
+    algorithm: bool,
+) -> Result<TokenStream, Error> {
+    let judge = judge(&quote!(value), refuse, algorithm);
     let variants: Vec<_> = data.variants.iter().map(|v| &v.ident).collect();
     let values = data
         .variants
@@ -91,6 +113,7 @@ fn constants(name: &Ident, data: &DataEnum, repr: &Ident, refuse: &Ident) -> Res
             const MAX_SIZE: usize = <#repr as ::sealwright_core::Wire>::MAX_SIZE;
             fn read(r: &mut ::sealwright_core::Reader<'_>) -> ::core::result::Result<Self, ::sealwright_core::Fault> {
                 let value = <#repr as ::sealwright_core::Wire>::read(r)?;
+                #judge
                 Self::from_value(value).ok_or(::sealwright_core::Fault::#refuse)
             }
             fn write(&self, w: &mut ::sealwright_core::Writer<'_>) -> ::core::result::Result<(), ::sealwright_core::Fault> {
@@ -100,7 +123,8 @@ fn constants(name: &Ident, data: &DataEnum, repr: &Ident, refuse: &Ident) -> Res
     })
 }
 
-fn tagged(name: &Ident, data: &DataEnum, tag: &Ident, refuse: &Ident) -> Result<TokenStream, Error> {
+fn tagged(name: &Ident, data: &DataEnum, tag: &Ident, refuse: &Ident, algorithm: bool) -> Result<TokenStream, Error> {
+    let judge = judge(&quote!(tag), refuse, algorithm);
     let mut sizes = Vec::new();
     let (mut reads, mut writes, mut tags) = (Vec::new(), Vec::new(), Vec::new());
     for variant in &data.variants {
@@ -143,6 +167,7 @@ fn tagged(name: &Ident, data: &DataEnum, tag: &Ident, refuse: &Ident) -> Result<
                 r: &mut ::sealwright_core::Reader<'_>,
             ) -> ::core::result::Result<Self, ::sealwright_core::Fault> {
                 let _ = &r;
+                #judge
                 ::core::result::Result::Ok(match tag {
                     #(#reads,)*
                     _ => return ::core::result::Result::Err(::sealwright_core::Fault::#refuse),

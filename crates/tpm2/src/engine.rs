@@ -2,6 +2,7 @@
 
 use crate::dispatch;
 use crate::hierarchy::NEWEST_SEED_COMPAT;
+use crate::profile::Profile;
 use crate::session::CommandSessions;
 use crate::state::{
     ClearData, Pcrs, Permanent, ResetData, Seed, State, Volatile, decode_permanent, decode_volatile, encode_permanent,
@@ -33,6 +34,15 @@ pub struct Tpm2 {
 impl Tpm2 {
     /// Makes a new TPM, with new seeds and nothing in NV, and commits it. Call [`Engine::power_on`] next.
     pub fn manufacture(crypto: &'static Crypto, platform: &mut dyn Platform) -> Result<Self, PlatformFault> {
+        Self::manufacture_with(crypto, platform, Profile::default())
+    }
+
+    /// Makes a new TPM with a profile, which it keeps.
+    pub fn manufacture_with(
+        crypto: &'static Crypto,
+        platform: &mut dyn Platform,
+        profile: Profile,
+    ) -> Result<Self, PlatformFault> {
         let mut drbg = seeded(platform)?;
         let mut secret = || {
             let mut bytes = Secret::<PRIMARY_SEED>::zeros(PRIMARY_SEED);
@@ -55,11 +65,17 @@ impl Tpm2 {
             audit_commands: [crate::commands::SET_COMMAND_CODE_AUDIT_STATUS].into_iter().collect(),
             audit_hash: Some(HashAlg::Sha512),
             firmware_version: FIRMWARE,
+            profile,
             ..Permanent::empty()
         };
         let tpm = Self::off(crypto, permanent, drbg);
         platform.commit(&encode_permanent(&tpm.state))?;
         Ok(tpm)
+    }
+
+    /// What the TPM has.
+    pub fn profile(&self) -> &Profile {
+        &self.state.permanent.profile
     }
 
     /// The TPM of a permanent state. Call [`Engine::power_on`] or [`Engine::resume`] next.

@@ -36,6 +36,7 @@ mod lockout;
 mod nv;
 mod object;
 mod pcr;
+pub mod profile;
 mod self_test;
 mod session;
 mod signing;

@@ -1,6 +1,7 @@
 //! The command table: built from the types of the commands alone, its order checked at compile time.
 
 use crate::tpm::Tpm;
+use sealwright_core::wire::Accept;
 use sealwright_core::{Command, CommandSpec, Fault, Reader, Response, Writer};
 
 /// What a command does once it is parsed and authorized.
@@ -35,7 +36,8 @@ fn run<C: Execute>(
     parameters: &[u8],
     out: &mut Writer<'_>,
 ) -> Result<Option<u32>, Fault> {
-    let mut rest = Reader::new(parameters);
+    let limits = tpm.limits();
+    let mut rest = Reader::new(parameters).accepting(limits.as_deref().map(|limits| limits as &dyn Accept));
     let command = C::parse(&mut Reader::new(handles), &mut rest)?;
     if !rest.is_empty() {
         return Err(Fault::SIZE);

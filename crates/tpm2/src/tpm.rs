@@ -1,5 +1,6 @@
 //! The TPM as a command sees it.
 
+use crate::profile::Limits;
 use crate::state::{ClearData, Permanent, ResetData, State};
 use crate::structures::{HashAlg, rh};
 use alloc::{sync::Arc, vec, vec::Vec};
@@ -45,6 +46,16 @@ impl Tpm<'_> {
     /// Hash of the concatenated parts.
     pub(crate) fn hash(&self, alg: HashAlg, parts: &[&[u8]]) -> sealwright_crypto::Digest {
         self.crypto.hash.digest(alg, parts)
+    }
+
+    /// What the profile of the TPM allows; everything if `None`.
+    pub(crate) fn limits(&self) -> Option<Arc<Limits>> {
+        self.state.permanent.profile.limits()
+    }
+
+    /// True if the profile has an attribute.
+    pub(crate) fn has_attribute(&self, attribute: u16) -> bool {
+        self.limits().is_some_and(|limits| limits.has(attribute))
     }
 
     /// True if a hierarchy is switched on. NULL always is.

@@ -90,7 +90,10 @@ fn blob(folder: &Path, part: Part, key: Option<&SwtpmKey>) -> Option<Vec<u8>> {
 }
 
 fn make(folder: &Path, end: End, banks: bool, encrypted: bool) -> Outside {
-    let mut daemon = swtpm(folder, encrypted);
+    make_by(swtpm(folder, encrypted), end, banks)
+}
+
+fn make_by(mut daemon: Daemon, end: End, banks: bool) -> Outside {
     assert_eq!(daemon.power_on().unwrap(), 0);
     let mut client = Client::new(&mut daemon);
     client.startup(false);
@@ -264,4 +267,80 @@ fn a_running_vm_migrates_from_vtpmd() {
 #[test]
 fn a_running_vm_migrates_from_vtpmd_encrypted() {
     migrate(true, true);
+}
+
+/// vtpmd with its state in swtpm's format, as it is by the name of swtpm.
+fn in_swtpms_format(folder: &Path, encrypted: bool) -> Option<Daemon> {
+    vtpmd_with(folder, encrypted, &["--state-format", "swtpm", "--flags", "disable-auto-shutdown"])
+}
+
+/// A folder that one of the two worked on is opened by both, and both answer the same; then each opens what the other left.
+fn one_folder_for_both(by_vtpmd: bool, end: End, banks: bool, encrypted: bool) {
+    if !have_swtpm() {
+        return;
+    }
+    let folder = new_folder().unwrap();
+    let maker = if by_vtpmd { in_swtpms_format(&folder, encrypted) } else { Some(swtpm(&folder, encrypted)) };
+    let Some(maker) = maker else { return };
+    let outside = make_by(maker, end, banks);
+    let mut names: Vec<_> = std::fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    names.retain(|name| name.to_string_lossy().to_lowercase().starts_with('t'));
+    names.sort();
+    let expected = ["tpm2-00.permall", "tpm2-00.volatilestate"];
+    assert_eq!(names, expected[..if end == End::Running { 2 } else { 1 }]);
+
+    let theirs_folder = copy(&folder);
+    let mut theirs = swtpm(&theirs_folder, encrypted);
+    assert_eq!(theirs.power_on().unwrap(), 0, "swtpm does not start on the folder");
+    let expected = ask(&mut theirs, end, &outside);
+    let ours_folder = copy(&folder);
+    let mut ours = in_swtpms_format(&ours_folder, encrypted).unwrap();
+    assert_eq!(ours.power_on().unwrap(), 0, "vtpmd does not start on the folder");
+    compare(&format!("{end:?}, one folder"), &ask(&mut ours, end, &outside), &expected);
+    drop((theirs, ours));
+
+    // Crosswise, as what they left: switched off without a word.
+    for left in [&theirs_folder, &ours_folder] {
+        let _ = std::fs::remove_file(left.join("tpm2-00.volatilestate"));
+    }
+    let crossed = [copy(&ours_folder), copy(&theirs_folder)];
+    let mut theirs = swtpm(&crossed[0], encrypted);
+    assert_eq!(theirs.power_on().unwrap(), 0, "swtpm does not start on what vtpmd left");
+    let expected = ask(&mut theirs, End::Nothing, &outside);
+    let mut ours = in_swtpms_format(&crossed[1], encrypted).unwrap();
+    assert_eq!(ours.power_on().unwrap(), 0, "vtpmd does not start on what swtpm left");
+    compare(&format!("{end:?}, crosswise"), &ask(&mut ours, End::Nothing, &outside), &expected);
+    drop((theirs, ours));
+    for folder in [folder, theirs_folder, ours_folder].into_iter().chain(crossed) {
+        let _ = std::fs::remove_dir_all(folder);
+    }
+}
+
+#[test]
+fn one_folder_after_shutdown_clear() {
+    one_folder_for_both(true, End::Clear, false, false);
+    one_folder_for_both(false, End::Clear, true, false);
+}
+
+#[test]
+fn one_folder_after_shutdown_state() {
+    one_folder_for_both(true, End::State, true, false);
+    one_folder_for_both(false, End::State, false, false);
+}
+
+#[test]
+fn one_folder_after_a_loss_of_power() {
+    one_folder_for_both(true, End::Nothing, false, false);
+    one_folder_for_both(false, End::Nothing, false, true);
+}
+
+#[test]
+fn one_folder_in_the_middle_of_work() {
+    one_folder_for_both(true, End::Running, false, false);
+    one_folder_for_both(true, End::Running, false, true);
+}
+
+#[test]
+fn one_folder_with_encrypted_files() {
+    one_folder_for_both(true, End::State, false, true);
 }

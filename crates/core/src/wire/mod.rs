@@ -7,7 +7,7 @@ mod writer;
 
 pub use buffer::{Buffer, Secret, Sized2b};
 pub use list::List;
-pub use reader::Reader;
+pub use reader::{Accept, Reader};
 pub use writer::Writer;
 
 use crate::Fault;

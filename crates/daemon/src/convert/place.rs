@@ -49,7 +49,7 @@ impl Place {
     /// The place of its name on the command line. `volatile` is a file of swtpm's volatile state.
     pub(super) fn parse(option: &str, text: &str, volatile: Option<&Path>) -> Result<Self, Failure> {
         let (kind, path) = text.split_once(':').unwrap_or_default();
-        let own = |single| Self::Own(StateOption { dir: path.into(), single, mode: None, lock: true, fsync: true });
+        let own = |single| Self::Own(StateOption { single, ..StateOption::folder(path.into()) });
         let place = match kind {
             _ if path.is_empty() => None,
             "swtpm" => Some(Self::Swtpm(path.into())),

@@ -116,6 +116,8 @@ impl<'a> Client<'a> {
         while !bytes.is_empty() {
             match rustix::net::send(&self.fd, bytes, SendFlags::NOSIGNAL) {
                 Ok(n) => bytes = bytes.get(n..).unwrap_or_default(),
+                // A character device takes each response in one piece.
+                Err(Errno::NOTSOCK) => return matches!(rustix::io::write(&self.fd, bytes), Ok(n) if n == bytes.len()),
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => {
                     let _ = poll(&mut [PollFd::new(&self.fd, PollFlags::OUT)], None);

@@ -4,6 +4,7 @@ use super::connection::{Connection, read_key};
 use super::protocol::{CHALLENGE, Change, Present, Refusal, Request, VERSION};
 use crate::log::say;
 use crate::shared::Shared;
+use crate::tpm::Tpm;
 use sealwright_state::backend::Durability;
 use sealwright_state::{DataKeyId, Generation, StateError, Store, WrappedKey, timestamp};
 use serde_json::{Value, json};
@@ -120,7 +121,8 @@ impl Service {
             "givenAway": tpm.is_released(),
             "durability": word(self.durability),
         });
-        if let (Some(all), Value::Object(more)) = (status.as_object_mut(), overview(tpm.look())) {
+        let store = tpm.look().ok_or_else(elsewhere)?;
+        if let (Some(all), Value::Object(more)) = (status.as_object_mut(), overview(store)) {
             all.extend(more);
         }
         Ok(status)
@@ -131,7 +133,7 @@ impl Service {
         crate::random::fill(&mut challenge)
             .map_err(|e| Refusal::new("storage", format!("the system gave no random bytes: {e}")))?;
         let mut tpm = self.shared.tpm();
-        let store = tpm.own().ok_or_else(elsewhere)?.look();
+        let store = tpm.own().and_then(Tpm::look).ok_or_else(elsewhere)?;
         let Some(vm) = store.vm().filter(|_| store.is_open()).cloned() else {
             return Err(Refusal::new(
                 "storage",

@@ -211,7 +211,7 @@ fn a_new_data_key_comes_by_descriptor_alone() {
     let memory = rustix::fs::memfd_create("key", MemfdFlags::ALLOW_SEALING).unwrap();
     rustix::io::write(&memory, new.expose()).unwrap();
     assert!(line.ask(&request, Some(&memory)).get("ok").is_some());
-    let history = place.shared.tpm().own().unwrap().look().history().unwrap();
+    let history = place.shared.tpm().own().unwrap().look().unwrap().history().unwrap();
     assert!(history.iter().filter(|g| g.reason == "a test").count() == 2);
     place.step();
 }

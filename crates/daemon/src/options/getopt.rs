@@ -4,6 +4,7 @@
 use crate::failure::{Failure, failure};
 
 /// One option of a command.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Spec {
     /// Long name without the dashes.
     pub(crate) long: &'static str,
@@ -11,6 +12,8 @@ pub(crate) struct Spec {
     pub(crate) short: Option<char>,
     /// Whether a value must follow.
     pub(crate) value: bool,
+    /// Not one of swtpm's: an abbreviation that could be one of those too is not this one.
+    pub(crate) ours: bool,
 }
 
 /// An option as found: the long name, and the value where one is required.
@@ -26,7 +29,8 @@ fn long<'a>(table: &'a [Spec], name: &str) -> Result<&'a Spec, Failure> {
     if let Some(exact) = table.iter().find(|s| s.long == name) {
         return Ok(exact);
     }
-    let mut matching = table.iter().filter(|s| s.long.starts_with(name));
+    let could_be = |ours| table.iter().filter(move |s| s.ours == ours && s.long.starts_with(name));
+    let mut matching = could_be(could_be(false).next().is_none());
     match (matching.next(), matching.next()) {
         (Some(one), None) if !name.is_empty() => Ok(one),
         (Some(one), Some(two)) => {
@@ -96,12 +100,14 @@ mod tests {
     use super::*;
 
     const TABLE: &[Spec] = &[
-        Spec { long: "port", short: Some('p'), value: true },
-        Spec { long: "print-states", short: None, value: false },
-        Spec { long: "print-capabilities", short: None, value: false },
-        Spec { long: "terminate", short: Some('t'), value: false },
-        Spec { long: "key", short: None, value: true },
-        Spec { long: "key-file", short: None, value: true },
+        Spec { long: "port", short: Some('p'), value: true, ours: false },
+        Spec { long: "print-states", short: None, value: false, ours: false },
+        Spec { long: "print-capabilities", short: None, value: false, ours: false },
+        Spec { long: "terminate", short: Some('t'), value: false, ours: false },
+        Spec { long: "key", short: None, value: true, ours: false },
+        Spec { long: "key-file", short: None, value: true, ours: false },
+        Spec { long: "daemon", short: None, value: false, ours: false },
+        Spec { long: "durability", short: None, value: true, ours: true },
     ];
 
     fn run(words: &[&str]) -> Result<Vec<(&'static str, String)>, Failure> {
@@ -122,6 +128,12 @@ mod tests {
             ("key", "a=b"),
         ];
         assert_eq!(found, want.map(|(n, v)| (n, v.to_owned())));
+    }
+
+    #[test]
+    fn an_abbreviation_is_one_of_swtpms_if_it_can_be() {
+        assert_eq!(run(&["--d"]).unwrap(), [("daemon", String::new())]);
+        assert_eq!(run(&["--du", "none"]).unwrap(), [("durability", "none".to_owned())]);
     }
 
     #[test]

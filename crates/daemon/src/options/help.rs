@@ -1,10 +1,58 @@
 //! The help screens.
 
+use super::table::{Group, Interface, TABLE};
+use core::fmt::Write;
+
+/// Columns before the text about an option.
+const MARGIN: usize = 28;
+
+/// `vtpmd socket --help` and `vtpmd chardev --help`, of the table of options.
+pub(crate) fn options(program: &str, interface: Interface) -> String {
+    let name = match interface {
+        Interface::Socket => "socket",
+        Interface::Chardev => "chardev",
+    };
+    let mut out = format!("Usage: {program} {name} [options]\n");
+    for group in Group::ALL {
+        let _ = write!(out, "\n{}\n", group.title());
+        for row in TABLE.iter().filter(|row| row.group == group && row.is_on(interface)) {
+            let short = row.spec.short.map(|letter| format!("-{letter}, ")).unwrap_or_default();
+            let mut lines = row.argument.lines();
+            let mut left = format!("  {short}--{} {}", row.spec.long, lines.next().unwrap_or_default());
+            left.truncate(left.trim_end().len());
+            for line in lines {
+                let _ = write!(left, "\n  --{} {line}", row.spec.long);
+            }
+            let mut text = row.help.lines();
+            if left.len() < MARGIN.saturating_sub(1) && !left.contains('\n') {
+                let _ = writeln!(out, "{left:MARGIN$}{}", text.next().unwrap_or_default());
+            } else {
+                let _ = writeln!(out, "{left}");
+            }
+            for line in text {
+                let _ = writeln!(out, "{:MARGIN$}{line}", "");
+            }
+        }
+    }
+    out.push_str("\nNot supported yet: TPM 1.2.\n");
+    out
+}
+
+/// `swtpm --help`, for the program by that name.
+pub(crate) const SWTPM: &str = "\
+The TPM of one virtual machine: vtpmd of the Sealwright project, in swtpm's place.
+
+Usage: swtpm socket|chardev [options]
+       swtpm socket --help        list the options
+       swtpm -v|--version
+";
+
 /// `vtpmd --help`.
 pub(crate) const PROGRAM: &str = "\
 vtpmd: the TPM of one virtual machine. It takes swtpm's place.
 
 Usage: vtpmd socket [options]     serve a TPM on sockets
+       vtpmd chardev [options]    serve a TPM on a character device
        vtpmd socket --help        list the options
        vtpmd state COMMAND        look at what is stored, go back to an older state, convert, export and import it, change its
                                   keys, shred it
@@ -13,76 +61,7 @@ Usage: vtpmd socket [options]     serve a TPM on sockets
        vtpmd passthrough --help   list the options
        vtpmd --version
 
-swtpm's other commands (character devices) are not supported yet.
-";
-
-/// `vtpmd socket --help`.
-pub(crate) const SOCKET: &str = "\
-Usage: vtpmd socket [options]
-
-Which TPM
-  --tpm2                    TPM 2.0; it must be given, as TPM 1.2 is not supported yet
-  --tpmstate dir=FOLDER|backend-uri=dir://FOLDER|file://FILE[,mode=OCTAL][,lock=false][,fsync=false]
-                            the folder of the state, or a file or block device; the variable TPM_PATH is used when not given.
-                            Every commit is synced to disk unless fsync=false
-  --vm NAME                 whose state it is, best the UUID; that of another VM is refused
-  --create                  make a new TPM if the state is missing, even where one has been
-  --durability none|data|full
-                            what a commit waits for: nothing, the data on the disk (default), all metadata too
-  --history N               keep the last N states (default 16)
-  --anchor FILE|tpm:/dev/tpmrm0?index=0x01800100
-                            remember the newest state in this file, on another disk, or in the host's TPM, and refuse
-                            older ones
-  --accept-rollback REASON  go on with an older state than the anchor knows; the reason is kept in the history
-  --key file=PATH|fd=N[,format=hex|binary][,mode=aes-128-cbc|aes-256-cbc][,remove]
-  --key pwdfile=PATH|pwdfd=N[,kdf=pbkdf2|sha512][,remove]
-                            encrypt the state with a key or a passphrase; mode= gives the length of the key
-  --key-manager ADDRESS     have the data key of the state wrapped by a key manager, instead of --key:
-                            file:PATH, fd:N, credential:NAME, libvirt:NAME, tpm:... (see the guide to key managers)
-                            It is asked once, before the process confines itself
-  --migration-key ...       encrypt state blobs that leave by the control channel; same values as --key
-
-Channels
-  --ctrl type=unixio,path=PATH[,mode=OCTAL][,uid=U][,gid=G] | type=tcp,port=N[,bindaddr=A][,ifname=I]
-         | type=unixio|tcp,fd=N (listening) | type=unixio,clientfd=N (connected)
-         [,terminate]       the control channel; terminate: exit when its connection is lost
-  --server type=tcp,port=N[,bindaddr=A][,ifname=I] | type=unixio,path=PATH[,mode=OCTAL][,uid=U][,gid=G]
-         | fd=N (connected) [,disconnect]
-                            the data channel; disconnect: close after each response
-  -p, --port N              the data channel on a TCP port, closed after each response
-  -f, --fd N                the data channel is this open socket
-  -t, --terminate           exit when the data connection is lost
-
-  --manage type=unixio,path=PATH[,mode=OCTAL][,uid=U][,gid=G] | fd=N (listening)
-                            the management socket, for the same user and root: what runs, and new keys for the state
-                            while it runs (vtpmd state rewrap, vtpmd state reseal)
-
-Behaviour
-  --flags not-need-init[,startup-clear|startup-state|startup-none][,disable-auto-shutdown]
-                            start at once, send TPM2_Startup, send no TPM2_Shutdown at the end
-  --locality reject-locality-4[,allow-set-locality]
-  --migration incoming[,release-lock-outgoing][,blobs=vtpmd|swtpm]
-                            the state comes by the control channel: take its lock late; blobs=swtpm: it leaves in
-                            swtpm's format, for a destination that runs swtpm
-
-Process
-  -d, --daemon              go to the background once ready
-  --pid file=PATH|fd=N      write the process id
-  --log file=PATH|fd=N[,level=N][,prefix=TEXT][,truncate]
-                            where messages go; level 0 is silent, 1 is usual, up to 20
-  -r, --runas USER          change to this user
-  -R, --chroot FOLDER       change the root to this folder first
-  --seccomp action=none|log|kill
-                            what happens on a system call that vtpmd does not need; default kill
-
-Print and exit
-  --print-capabilities      what this program can do, as JSON
-  --print-states            the states in the folder, as JSON
-  --print-info FLAGS        what the TPM is, as JSON (1 specification, 2 attributes, 4 features)
-  --print-profiles          the profiles of the engine, as JSON
-  -h, --help
-
-Not supported yet: --profile, --pcap, TPM 1.2.
+Called by the name swtpm, it keeps the state in swtpm's format.
 ";
 
 /// `vtpmd state --help`.

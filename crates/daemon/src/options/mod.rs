@@ -3,53 +3,29 @@
 //! It is read by hand: swtpm's own grammar (GNU prefixes, values of comma-separated suboptions, JSON with commas in
 //! them, `fd=` and `path=` in one value) is what VM managers rely on, and no command-line library speaks it.
 
+mod channels;
 pub(crate) mod convert;
 pub(crate) mod generations;
 mod getopt;
 pub(crate) mod help;
 mod manage;
 pub(crate) mod passthrough;
+mod profile;
 pub(crate) mod rotate;
 pub(crate) mod shred;
 mod store;
 mod suboptions;
+pub(crate) mod table;
 
 use crate::failure::{Failure, failure};
+pub(crate) use channels::{ControlChannel, DataChannel, Endpoint};
+use channels::{ctrl, server, socket_descriptor};
 use getopt::Spec;
+pub(crate) use profile::{ProfileOption, ProfileSource, RemoveDisabled};
 use std::path::PathBuf;
-pub(crate) use store::StoreOptions;
+pub(crate) use store::{StateFormat, StoreOptions};
 use suboptions::Suboptions;
-
-/// Where a channel's socket comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Endpoint {
-    /// A Unix socket to create at this path.
-    Path { path: PathBuf, mode: u32, uid: Option<String>, gid: Option<String> },
-    /// A TCP port to listen on.
-    Tcp { port: u16, address: String, interface: Option<String> },
-    /// An open listening socket.
-    Listening(i32),
-    /// An open, connected socket.
-    Connected(i32),
-}
-
-/// The data channel: TPM commands and responses.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct DataChannel {
-    /// Its socket.
-    pub(crate) endpoint: Endpoint,
-    /// Close the connection after every response.
-    pub(crate) disconnect: bool,
-}
-
-/// The control channel.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct ControlChannel {
-    /// Its socket.
-    pub(crate) endpoint: Endpoint,
-    /// Exit when the control connection is lost.
-    pub(crate) terminate: bool,
-}
+pub(crate) use table::Interface;
 
 /// Where a key or passphrase is read from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,6 +82,15 @@ pub(crate) struct StateOption {
     pub(crate) lock: bool,
     /// Sync every commit (the default).
     pub(crate) fsync: bool,
+    /// Keep what the state was before the last change.
+    pub(crate) backup: bool,
+}
+
+impl StateOption {
+    /// A folder, with everything else as usual.
+    pub(crate) fn folder(dir: PathBuf) -> Self {
+        Self { dir, single: false, mode: None, lock: true, fsync: true, backup: false }
+    }
 }
 
 /// `--log`.
@@ -156,9 +141,40 @@ pub(crate) enum Print {
     Info(u64),
 }
 
+/// `--pcap`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PcapOption {
+    /// Where to.
+    pub(crate) to: Source,
+    /// Empty the file first.
+    pub(crate) truncate: bool,
+    /// Permission bits of a file that is made.
+    pub(crate) mode: Option<u32>,
+    /// Calculate the checksums of IP and TCP.
+    pub(crate) checksums: bool,
+}
+
+/// The name by which the program was called.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Program {
+    /// vtpmd: its own format of states, and its own names.
+    #[default]
+    Vtpmd,
+    /// swtpm, by a link or a copy: swtpm's format, and swtpm's names.
+    Swtpm,
+}
+
 /// Everything from the command line.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Options {
+    /// The name by which the program was called.
+    pub(crate) program: Program,
+    /// Sockets or a character device.
+    pub(crate) interface: Interface,
+    /// The profile of a new TPM.
+    pub(crate) profile: Option<ProfileOption>,
+    /// Where commands and responses are captured.
+    pub(crate) pcap: Option<PcapOption>,
     /// The data channel.
     pub(crate) server: Option<DataChannel>,
     /// The control channel.
@@ -214,45 +230,8 @@ pub(crate) struct Options {
 }
 
 const fn option(long: &'static str, short: Option<char>, value: bool) -> Spec {
-    Spec { long, short, value }
+    Spec { long, short, value, ours: false }
 }
-
-const TABLE: &[Spec] = &[
-    option("daemon", Some('d'), false),
-    option("help", Some('h'), false),
-    option("port", Some('p'), true),
-    option("fd", Some('f'), true),
-    option("server", None, true),
-    option("runas", Some('r'), true),
-    option("chroot", Some('R'), true),
-    option("terminate", Some('t'), false),
-    option("locality", None, true),
-    option("log", None, true),
-    option("key", None, true),
-    option("migration-key", None, true),
-    option("pid", None, true),
-    option("tpmstate", None, true),
-    option("ctrl", None, true),
-    option("manage", None, true),
-    option("flags", None, true),
-    option("tpm2", None, false),
-    option("seccomp", None, true),
-    option("migration", None, true),
-    option("print-capabilities", None, false),
-    option("print-states", None, false),
-    option("profile", None, true),
-    option("print-profiles", None, false),
-    option("print-info", None, true),
-    option("pcap", None, true),
-    option("crypto", None, true),
-    option("vm", None, true),
-    option("create", None, false),
-    option("durability", None, true),
-    option("history", None, true),
-    option("anchor", None, true),
-    option("key-manager", None, true),
-    option("accept-rollback", None, true),
-];
 
 fn number(option: &str, text: &str) -> Result<u64, Failure> {
     let parsed = match text.strip_prefix("0x").or_else(|| text.strip_prefix("0X")) {
@@ -260,82 +239,6 @@ fn number(option: &str, text: &str) -> Result<u64, Failure> {
         None => text.parse(),
     };
     parsed.map_err(|_| failure!("--{option}: '{text}' is not a number"))
-}
-
-/// `--fd`, `fd=` and `clientfd=` never mean the standard streams.
-fn socket_descriptor(option: &str, fd: i32) -> Result<i32, Failure> {
-    if fd <= 2 { Err(failure!("--{option}: file descriptor {fd} is a standard stream, not a socket")) } else { Ok(fd) }
-}
-
-fn unix_endpoint(s: &mut Suboptions, path: PathBuf) -> Result<Endpoint, Failure> {
-    Ok(Endpoint::Path { path, mode: s.mode("mode")?.unwrap_or(0o770), uid: s.text("uid")?, gid: s.text("gid")? })
-}
-
-fn tcp_endpoint(s: &mut Suboptions, port: u16) -> Result<Endpoint, Failure> {
-    let address = s.text("bindaddr")?.unwrap_or_else(|| "127.0.0.1".to_owned());
-    Ok(Endpoint::Tcp { port, address, interface: s.text("ifname")? })
-}
-
-fn server(text: &str, env_port: Option<&str>) -> Result<DataChannel, Failure> {
-    let mut s = Suboptions::parse("server", text)?;
-    let kind = s.text("type")?.unwrap_or_else(|| "tcp".to_owned());
-    let fd = s.descriptor("fd")?.map(|n| socket_descriptor("server", n)).transpose()?;
-    let disconnect = s.switch("disconnect").unwrap_or(false);
-    let endpoint = match (kind.as_str(), fd) {
-        ("tcp" | "unixio", Some(fd)) => {
-            for name in ["port", "bindaddr", "ifname", "path", "mode", "uid", "gid"] {
-                s.text(name)?;
-            }
-            Endpoint::Connected(fd)
-        }
-        ("unixio", None) => {
-            let path = s.path("path")?.ok_or_else(|| failure!("--server type=unixio needs path= or fd="))?;
-            unix_endpoint(&mut s, path)?
-        }
-        ("tcp", None) => {
-            let port = match (s.port("port")?, env_port) {
-                (Some(port), _) => port,
-                (None, Some(text)) => {
-                    text.parse().map_err(|_| failure!("TPM_PORT='{text}' is not a port number (0 to 65535)"))?
-                }
-                (None, None) => return Err(failure!("--server type=tcp needs port= or fd=")),
-            };
-            tcp_endpoint(&mut s, port)?
-        }
-        (other, _) => return Err(failure!("--server: type '{other}' is unknown; tcp and unixio are known")),
-    };
-    s.finish()?;
-    Ok(DataChannel { endpoint, disconnect })
-}
-
-fn ctrl(text: &str) -> Result<ControlChannel, Failure> {
-    let mut s = Suboptions::parse("ctrl", text)?;
-    let kind = s.text("type")?.ok_or_else(|| failure!("--ctrl needs type=unixio or type=tcp"))?;
-    let fd = s.descriptor("fd")?.map(|n| socket_descriptor("ctrl", n)).transpose()?;
-    let client = s.descriptor("clientfd")?.map(|n| socket_descriptor("ctrl", n)).transpose()?;
-    let terminate = s.switch("terminate").unwrap_or(false);
-    let endpoint = match (kind.as_str(), fd, client) {
-        (_, Some(_), Some(_)) => return Err(failure!("--ctrl: fd= and clientfd= exclude each other")),
-        ("unixio", None, Some(client)) => Endpoint::Connected(client),
-        ("tcp", None, Some(_)) => return Err(failure!("--ctrl: clientfd= is for type=unixio only")),
-        ("unixio" | "tcp", Some(fd), None) => Endpoint::Listening(fd),
-        ("unixio", None, None) => {
-            let path = s.path("path")?.ok_or_else(|| failure!("--ctrl type=unixio needs path=, fd= or clientfd="))?;
-            unix_endpoint(&mut s, path)?
-        }
-        ("tcp", None, None) => {
-            let port = s.port("port")?.ok_or_else(|| failure!("--ctrl type=tcp needs port= or fd="))?;
-            tcp_endpoint(&mut s, port)?
-        }
-        (other, _, _) => return Err(failure!("--ctrl: type '{other}' is unknown; unixio and tcp are known")),
-    };
-    if matches!(endpoint, Endpoint::Listening(_) | Endpoint::Connected(_)) {
-        for name in ["path", "port", "bindaddr", "ifname", "mode", "uid", "gid"] {
-            s.text(name)?;
-        }
-    }
-    s.finish()?;
-    Ok(ControlChannel { endpoint, terminate })
 }
 
 fn key(option: &'static str, text: &str) -> Result<KeyOption, Failure> {
@@ -399,6 +302,36 @@ fn pid(text: &str) -> Result<Source, Failure> {
     }
 }
 
+fn pcap(text: &str) -> Result<PcapOption, Failure> {
+    let mut s = Suboptions::parse("pcap", text)?;
+    let to = match (s.path("file")?, s.descriptor("fd")?) {
+        (Some(file), None) => Source::File(file),
+        (None, Some(fd)) => Source::Descriptor(fd),
+        _ => return Err(failure!("--pcap needs file= or fd=")),
+    };
+    let option = PcapOption {
+        to,
+        truncate: s.switch("truncate").unwrap_or(false),
+        mode: s.mode("mode")?,
+        checksums: s.switch("checksums").unwrap_or(false),
+    };
+    s.finish()?;
+    Ok(option)
+}
+
+/// The control channel's socket that systemd opened, if it started this process for it.
+fn activated(env: &dyn Fn(&str) -> Option<String>) -> Option<ControlChannel> {
+    let number = |name: &str| env(name)?.parse::<u32>().ok();
+    if number("LISTEN_PID")? != std::process::id() || number("LISTEN_FDS")? == 0 {
+        return None;
+    }
+    // Descriptors begin at 3; where they have names, it is the one with this name.
+    let names = env("LISTEN_FDNAMES").unwrap_or_default();
+    let place = names.split(':').position(|name| name == "ctrl").unwrap_or(0);
+    let endpoint = Endpoint::Listening(i32::try_from(place).ok()?.checked_add(3)?);
+    Some(ControlChannel { endpoint, terminate: false })
+}
+
 fn state(text: &str) -> Result<StateOption, Failure> {
     let mut s = Suboptions::parse("tpmstate", text)?;
     let (dir, single) = match (s.path("dir")?, s.text("backend-uri")?) {
@@ -423,13 +356,12 @@ fn state(text: &str) -> Result<StateOption, Failure> {
         mode: s.mode("mode")?,
         lock: s.switch("lock").unwrap_or(true),
         fsync: s.switch("fsync").unwrap_or(true),
+        backup: s.switch("backup").unwrap_or(false),
     };
-    if s.switch("backup") == Some(true) {
-        return Err(failure!(
-            "--tpmstate: 'backup' is not supported, and not needed: the state keeps older generations"
-        ));
-    }
     s.finish()?;
+    if option.backup && option.single {
+        return Err(failure!("--tpmstate: 'backup' is for folders, not for a single file or device"));
+    }
     Ok(option)
 }
 
@@ -442,7 +374,7 @@ impl Options {
             ["startup-clear", "startup-state", "startup-deactivated", "startup-none"]
                 .map(|name| s.switch(name).unwrap_or(false));
         if deactivated {
-            return Err(failure!("--flags startup-deactivated is for TPM 1.2, which is not supported yet"));
+            return Err(failure!("--flags: startup-deactivated is for TPM 1.2, which is not supported yet"));
         }
         if u8::from(clear) + u8::from(state) + u8::from(none) > 1 {
             return Err(failure!("--flags: only one startup-... may be given"));
@@ -458,7 +390,15 @@ impl Options {
         s.finish()
     }
 
-    fn set(&mut self, name: &str, value: &str, env_port: Option<&str>) -> Result<(), Failure> {
+    /// The format of the state at rest.
+    pub(crate) fn state_format(&self) -> StateFormat {
+        self.store.format.unwrap_or(match self.program {
+            Program::Vtpmd => StateFormat::Vtpmd,
+            Program::Swtpm => StateFormat::Swtpm,
+        })
+    }
+
+    fn set(&mut self, name: &str, value: &str, env_port: &mut Option<String>) -> Result<(), Failure> {
         if self.store.set(name, value)? {
             return Ok(());
         }
@@ -468,6 +408,8 @@ impl Options {
             "port" => {
                 let port = number("port", value)?;
                 let port = u16::try_from(port).map_err(|_| failure!("--port: {port} is beyond 65535"))?;
+                // A later --server without a port uses this one.
+                *env_port = Some(port.to_string());
                 self.server = Some(DataChannel {
                     endpoint: Endpoint::Tcp { port, address: "127.0.0.1".to_owned(), interface: None },
                     disconnect: true,
@@ -478,7 +420,14 @@ impl Options {
                 let endpoint = Endpoint::Connected(socket_descriptor("fd", fd)?);
                 self.server = Some(DataChannel { endpoint, disconnect: false });
             }
-            "server" => self.server = Some(server(value, env_port)?),
+            "server" => self.server = Some(server(value, env_port.as_deref())?),
+            "chardev" if value.is_empty() => return Err(failure!("--chardev needs the path of a character device")),
+            "chardev" => {
+                self.server = Some(DataChannel { endpoint: Endpoint::Device(value.into()), disconnect: false });
+            }
+            "vtpm-proxy" => {
+                self.server = Some(DataChannel { endpoint: Endpoint::Proxy, disconnect: false });
+            }
             "runas" => self.runas = Some(value.to_owned()),
             "chroot" => self.chroot = Some(PathBuf::from(value)),
             "terminate" => self.terminate = true,
@@ -524,24 +473,43 @@ impl Options {
             "print-states" => self.print = Some(Print::States),
             "print-profiles" => self.print = Some(Print::Profiles),
             "print-info" => self.print = Some(Print::Info(number("print-info", value)?)),
-            "profile" => return Err(failure!("--profile is not supported yet: the engine has one profile")),
-            "pcap" => return Err(failure!("--pcap is not supported yet")),
+            "profile" => self.profile = Some(profile::profile(value)?),
+            "pcap" => self.pcap = Some(pcap(value)?),
             "crypto" => self.crypto = Some(value.to_owned()),
             other => return Err(failure!("unknown option '--{other}'; see --help")),
         }
         Ok(())
     }
 
-    /// Reads the words after `socket`. `env` gives environment variables (`TPM_PORT`, `TPM_PATH`).
-    pub(crate) fn parse(args: &[String], env: impl Fn(&str) -> Option<String>) -> Result<Self, Failure> {
-        let mut options = Self::default();
-        let env_port = env("TPM_PORT");
-        for found in getopt::parse(TABLE, args)? {
-            options.set(found.long, &found.value, env_port.as_deref())?;
+    /// Reads the words after `socket` or `chardev`. `env` gives environment variables (`TPM_PORT`, `TPM_PATH`).
+    pub(crate) fn parse(
+        program: Program,
+        interface: Interface,
+        args: &[String],
+        env: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, Failure> {
+        let mut options = Self { program, interface, ..Self::default() };
+        let mut env_port = env("TPM_PORT");
+        for found in getopt::parse(&table::specs(interface), args)? {
+            options.set(found.long, &found.value, &mut env_port)?;
+        }
+        if matches!(&options.server, Some(DataChannel { endpoint: Endpoint::Proxy, .. })) {
+            // The kernel's driver sends commands at once, and its localities by a command.
+            options.allow_set_locality = true;
+            options.not_need_init = true;
+            options.startup.get_or_insert(AutoStartup::Clear);
+        }
+        if options.ctrl.is_none() {
+            options.ctrl = activated(&env);
+        }
+        let is_swtpm = options.state_format() == StateFormat::Swtpm;
+        if options.state.as_ref().is_some_and(|state| state.backup) && !is_swtpm {
+            return Err(failure!(
+                "--tpmstate: 'backup' is for swtpm's format; vtpmd's own keeps older generations anyway"
+            ));
         }
         if let (None, Some(dir)) = (&options.state, env("TPM_PATH").filter(|d| !d.is_empty())) {
-            options.state =
-                Some(StateOption { dir: PathBuf::from(dir), single: false, mode: None, lock: true, fsync: true });
+            options.state = Some(StateOption::folder(PathBuf::from(dir)));
         }
         if matches!(&options.server, Some(DataChannel { endpoint: Endpoint::Connected(_), .. })) {
             options.terminate = true;

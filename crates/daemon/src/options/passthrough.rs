@@ -1,7 +1,7 @@
 //! The command line of `vtpmd passthrough`: options of its own, and those of `vtpmd socket` that are about channels and
 //! the process.
 
-use super::Options;
+use super::{Interface, Options, Program};
 use crate::failure::{Failure, failure};
 use crate::passthrough::device::Source;
 use std::path::PathBuf;
@@ -89,6 +89,8 @@ impl PassthroughOptions {
             ("print-...", common.print.is_some()),
             ("manage", common.manage.is_some()),
             ("crypto", common.crypto.is_some()),
+            ("profile", common.profile.is_some()),
+            ("pcap", common.pcap.is_some()),
             ("vm, --create, --history and their like", common.store != super::StoreOptions::default()),
         ];
         if let Some((name, _)) = unknown.iter().find(|(_, given)| *given) {
@@ -131,7 +133,7 @@ impl PassthroughOptions {
             options.set(name, value)?;
         }
         // The environment names ports and folders of states, neither of which is meant here.
-        options.common = Options::parse(&others, |_| None)?;
+        options.common = Options::parse(Program::Vtpmd, Interface::Socket, &others, |_| None)?;
         options.check()?;
         Ok(options)
     }

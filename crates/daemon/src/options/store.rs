@@ -4,6 +4,15 @@ use crate::failure::{Failure, failure};
 use sealwright_state::VmId;
 use sealwright_state::backend::Durability;
 
+/// In which format the state is at rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum StateFormat {
+    /// vtpmd's own.
+    Vtpmd,
+    /// swtpm's.
+    Swtpm,
+}
+
 /// How the state is kept.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct StoreOptions {
@@ -19,16 +28,37 @@ pub(crate) struct StoreOptions {
     pub(crate) anchor: Option<String>,
     /// `--key-manager`: who wraps the data key, as an address.
     pub(crate) key_manager: Option<String>,
+    /// `--state-format`.
+    pub(crate) format: Option<StateFormat>,
     /// `--accept-rollback`: why to go on with an older state.
     pub(crate) accept_rollback: Option<String>,
 }
 
 impl StoreOptions {
+    /// The first of these options that only vtpmd's own format can do.
+    pub(crate) fn own_format_only(&self) -> Option<&'static str> {
+        let given = [
+            ("vm", self.vm.is_some()),
+            ("history", self.history.is_some()),
+            ("anchor", self.anchor.is_some()),
+            ("key-manager", self.key_manager.is_some()),
+            ("accept-rollback", self.accept_rollback.is_some()),
+        ];
+        given.into_iter().find_map(|(name, given)| given.then_some(name))
+    }
+
     /// Takes one option; false if it is none of these.
     pub(in crate::options) fn set(&mut self, name: &str, value: &str) -> Result<bool, Failure> {
         match name {
             "vm" => self.vm = Some(VmId::new(value).map_err(|fault| failure!("--vm: {fault}"))?),
             "create" => self.create = true,
+            "state-format" => {
+                self.format = Some(match value {
+                    "vtpmd" => StateFormat::Vtpmd,
+                    "swtpm" => StateFormat::Swtpm,
+                    _ => return Err(failure!("--state-format: '{value}' is unknown; vtpmd and swtpm are known")),
+                });
+            }
             "durability" => {
                 self.durability = Some(match value {
                     "none" => Durability::None,

@@ -2,7 +2,7 @@ use super::*;
 
 fn parse(words: &[&str]) -> Result<Options, Failure> {
     let words: Vec<String> = words.iter().map(|w| (*w).to_owned()).collect();
-    Options::parse(&words, |_| None)
+    Options::parse(Program::Vtpmd, Interface::Socket, &words, |_| None)
 }
 
 #[test]
@@ -26,8 +26,7 @@ fn the_line_that_libvirt_runs() {
     .unwrap();
     let endpoint = Endpoint::Path { path: "/run/x.sock".into(), mode: 0o600, uid: None, gid: None };
     assert_eq!(o.ctrl, Some(ControlChannel { endpoint, terminate: false }));
-    let state =
-        StateOption { dir: "/var/lib/x/tpm2".into(), single: false, mode: Some(0o600), lock: true, fsync: true };
+    let state = StateOption { mode: Some(0o600), ..StateOption::folder("/var/lib/x/tpm2".into()) };
     assert_eq!(o.state, Some(state));
     assert!(o.terminate && o.tpm2 && o.incoming && o.release_lock_outgoing);
     let kind = KeyKind::Passphrase(PassphraseKdf::Pbkdf2);
@@ -63,7 +62,8 @@ fn the_environment_gives_defaults() {
         "TPM_PATH" => Some("/state".to_owned()),
         _ => None,
     };
-    let o = Options::parse(&["--server".to_owned(), "type=tcp,disconnect".to_owned()], env).unwrap();
+    let words = ["--server".to_owned(), "type=tcp,disconnect".to_owned()];
+    let o = Options::parse(Program::Vtpmd, Interface::Socket, &words, env).unwrap();
     assert!(matches!(o.server.unwrap().endpoint, Endpoint::Tcp { port: 7000, .. }));
     assert_eq!(o.state.unwrap().dir, PathBuf::from("/state"));
 }
@@ -71,9 +71,12 @@ fn the_environment_gives_defaults() {
 #[test]
 fn what_is_not_supported_is_refused_in_words() {
     for (words, part) in [
-        (&["--profile", "name=null"][..], "not supported"),
-        (&["--pcap", "file=x"], "not supported"),
-        (&["--tpmstate", "dir=/x,backup"], "not supported"),
+        (&["--profile", "name=null,file=/x"][..], "exactly one"),
+        (&["--profile", "name=null,remove-disabled=x"], "remove-disabled"),
+        (&["--pcap", "truncate"], "file= or fd="),
+        (&["--tpmstate", "dir=/x,backup"], "older generations"),
+        (&["--tpmstate", "backend-uri=file:///x,backup"], "for folders"),
+        (&["--chardev", "/x"], "unknown option"),
         (&["--flags", "startup-deactivated"], "TPM 1.2"),
         (&["--ctrl", "type=unixio,path=/x,strange"], "Unknown option"),
         (&["--ctrl", "path=/x"], "type="),
@@ -90,8 +93,52 @@ fn what_is_not_supported_is_refused_in_words() {
 }
 
 #[test]
-fn every_option_of_the_table_is_in_the_help() {
-    for spec in TABLE.iter().filter(|s| s.long != "crypto") {
-        assert!(help::SOCKET.contains(&format!("--{}", spec.long)), "--{}", spec.long);
+fn every_option_of_the_table_is_in_the_help_and_understood() {
+    for interface in [Interface::Socket, Interface::Chardev] {
+        let help = help::options("vtpmd", interface);
+        for row in table::TABLE.iter().filter(|row| row.is_on(interface)) {
+            assert!(help.contains(&format!("--{}", row.spec.long)), "--{}", row.spec.long);
+            assert!(!row.help.is_empty() && row.argument.is_empty() != row.spec.value, "--{}", row.spec.long);
+            let mut words = vec![format!("--{}", row.spec.long)];
+            words.extend(row.spec.value.then(|| "1".to_owned()));
+            if let Err(failure) = Options::parse(Program::Vtpmd, interface, &words, |_| None) {
+                assert!(!failure.0.contains("unknown option"), "{failure}");
+            }
+        }
+        assert!(help.lines().all(|line| line.len() <= 130), "{help}");
     }
+}
+
+#[test]
+fn the_name_gives_the_format_of_the_state() {
+    let parse = |program, words: &[&str]| {
+        let words: Vec<String> = words.iter().map(|w| (*w).to_owned()).collect();
+        Options::parse(program, Interface::Socket, &words, |_| None).unwrap().state_format()
+    };
+    assert_eq!(parse(Program::Vtpmd, &[]), StateFormat::Vtpmd);
+    assert_eq!(parse(Program::Swtpm, &[]), StateFormat::Swtpm);
+    assert_eq!(parse(Program::Vtpmd, &["--state-format", "swtpm"]), StateFormat::Swtpm);
+    assert_eq!(parse(Program::Swtpm, &["--state-format=vtpmd"]), StateFormat::Vtpmd);
+}
+
+#[test]
+fn systemd_gives_the_control_channels_socket() {
+    let with = |pid: u32, names: Option<&'static str>| {
+        let env = move |name: &str| match name {
+            "LISTEN_PID" => Some(pid.to_string()),
+            "LISTEN_FDS" => Some("2".to_owned()),
+            "LISTEN_FDNAMES" => names.map(str::to_owned),
+            _ => None,
+        };
+        Options::parse(Program::Swtpm, Interface::Socket, &[], env).unwrap().ctrl.map(|ctrl| ctrl.endpoint)
+    };
+    assert_eq!(with(std::process::id(), None), Some(Endpoint::Listening(3)));
+    assert_eq!(with(std::process::id(), Some("other:ctrl")), Some(Endpoint::Listening(4)));
+    assert_eq!(with(1, None), None);
+}
+
+#[test]
+fn a_port_is_that_of_a_server_without_one() {
+    let o = parse(&["-p", "2321", "--server", "type=tcp"]).unwrap().server.unwrap();
+    assert!(matches!(o.endpoint, Endpoint::Tcp { port: 2321, .. }) && !o.disconnect);
 }

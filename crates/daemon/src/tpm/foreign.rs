@@ -10,13 +10,8 @@ use sealwright_tpm2::libtpms::ImportFault;
 use zeroize::Zeroizing;
 
 fn refused(what: &str, fault: &SwtpmError) -> Refused {
-    let code = match fault {
-        SwtpmError::KeyMissing { .. } => result::KEY_NOT_FOUND,
-        SwtpmError::WrongKey { .. } => result::DECRYPT_ERROR,
-        SwtpmError::Io { .. } | SwtpmError::Empty { .. } | SwtpmError::Missing { .. } => result::FAIL,
-        _ => result::BAD_PARAMETER,
-    };
-    Refused::new(code, format!("{what} was refused: {fault}"))
+    let refused = crate::storage::swtpm::refused(fault);
+    Refused::new(refused.code, format!("{what} was refused: {}", refused.why))
 }
 
 fn not_taken(what: &str, fault: &ImportFault) -> Refused {
@@ -51,17 +46,30 @@ impl Tpm {
     /// The stored state; at the first start on swtpm's folder its state, which becomes the first of our own. swtpm's
     /// files stay as they are.
     pub(super) fn stored_or_foreign(&mut self, was_received: bool) -> Result<Option<Zeroizing<Vec<u8>>>, Refused> {
-        let refused = match self.host.load(self.manners.create || was_received) {
+        // As in swtpm, whose states VM managers make to be replaced by what they receive.
+        if was_received && self.host.store.is_swtpm() {
+            return Ok(None);
+        }
+        let refused = match self.host.store.load(self.manners.create || was_received) {
             Ok(stored) => return Ok(stored),
             Err(refused) => refused,
         };
         let imported = self.foreign_instead(refused)?;
-        self.host.save(&imported.permanent, "taken over from swtpm")?;
+        self.host.store.save(&imported.permanent, "taken over from swtpm")?;
         if let Some(volatile) = &imported.volatile {
-            self.host.store.store_volatile(volatile)?;
+            self.host.store.store_volatile(&imported.permanent, volatile)?;
         }
         say!("the state of swtpm was taken over; its files are kept, and are not written any more");
         Ok(Some(imported.permanent))
+    }
+
+    /// The stored state in libtpms's format: that of a volatile blob which comes alone.
+    fn stored_for_libtpms(&mut self) -> Result<Zeroizing<Vec<u8>>, Refused> {
+        let stored = self.host.store.load(true)?;
+        let missing = || Refused::new(result::RETRY, "the volatile blob came before the permanent one");
+        let exported = self.maker.export(&mut Trial(&mut self.host), &stored.ok_or_else(missing)?, None);
+        let exported = exported.map_err(|fault| Refused::new(result::FAIL, format!("no blob for swtpm: {fault}")))?;
+        Ok(exported.permanent)
     }
 
     /// SET_STATEBLOB with a blob of swtpm's.
@@ -76,7 +84,7 @@ impl Tpm {
         let (permanent, volatile) = match (blob_type, self.received_foreign.take()) {
             (1, _) => (opened, None),
             (_, Some(permanent)) => (permanent, Some(opened)),
-            (_, None) => return Err(Refused::new(result::RETRY, "the volatile blob came before the permanent one")),
+            (_, None) => (self.stored_for_libtpms()?, Some(opened)),
         };
         let bytes = volatile.as_ref().map(|bytes| bytes.as_slice());
         let imported = self.maker.import(&mut Trial(&mut self.host), &permanent, bytes);

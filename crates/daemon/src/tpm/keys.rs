@@ -10,7 +10,8 @@ impl Tpm {
     /// A state that comes by migration may still be its source's, so it is not judged before INIT; but a key that cannot be
     /// had now would not be had then.
     pub(crate) fn open_keys(&mut self) -> Result<(), Refused> {
-        let store = &mut self.host.store;
+        // A state in swtpm's format has no data key.
+        let Some(store) = self.host.store.own() else { return Ok(()) };
         let loaded = if self.manners.incoming && !store.is_open() { store.load() } else { Ok(()) };
         if let Err(
             fault @ (StateError::Key(_)
@@ -30,15 +31,16 @@ impl Tpm {
     }
 
     /// The store, with what is stored now. While the TPM runs that is what is known; else it is read again, as another
-    /// program may have written it.
-    pub(crate) fn look(&mut self) -> &Store {
-        let store = &mut self.host.store;
-        if self.engine.is_none() && !store.is_locked() {
+    /// program may have written it. `None` if the state is kept in swtpm's format.
+    pub(crate) fn look(&mut self) -> Option<&Store> {
+        let is_off = self.engine.is_none();
+        let store = self.host.store.own()?;
+        if is_off && !store.is_locked() {
             store.forget();
             // What is wrong with it is said by INIT.
             let _ = store.load();
         }
-        store
+        Some(store)
     }
 
     /// Changes something about the keys of the state, as its one writer. While the TPM is off the lock is taken for that
@@ -47,14 +49,18 @@ impl Tpm {
         &mut self,
         change: impl FnOnce(&mut Store) -> Result<T, StateError>,
     ) -> Result<T, StateError> {
-        let held = self.host.store.is_locked();
+        let is_off = self.engine.is_none();
+        let store = self.host.store.own().ok_or_else(|| StateError::NotOpen {
+            place: "a place in swtpm's format".to_owned(),
+            what: "changing the key of the state",
+        })?;
+        let held = store.is_locked();
         if !held {
-            if self.engine.is_none() {
-                self.host.store.forget();
+            if is_off {
+                store.forget();
             }
-            self.host.store.lock()?;
+            store.lock()?;
         }
-        let store = &mut self.host.store;
         let loaded = if store.is_open() { Ok(()) } else { store.load() };
         let changed = loaded.and_then(|()| change(store));
         if !held {

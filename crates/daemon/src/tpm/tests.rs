@@ -1,6 +1,7 @@
 use super::*;
 use crate::seal::LocalKey;
 use crate::testing::CounterMaker;
+use sealwright_state::Store;
 use sealwright_state::backend::{Memory, MemoryCell};
 use sealwright_state::{KeyManager, Settings};
 use std::sync::Mutex;
@@ -117,9 +118,9 @@ fn a_stored_volatile_state_is_continued_and_deleted_when_asked() {
     let mut two = tpm(&memory, None, None);
     two.init(false).unwrap();
     assert_eq!(two.engine.as_mut().unwrap().save_volatile(&mut two.host), [0, 1, 0]);
-    assert!(two.host.store.has_volatile());
+    assert!(two.host.store.has_volatile().unwrap());
     two.init(true).unwrap();
-    assert!(!two.host.store.has_volatile());
+    assert!(!two.host.store.has_volatile().unwrap());
 }
 
 #[test]

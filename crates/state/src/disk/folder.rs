@@ -30,6 +30,13 @@ impl HostFolder {
         let folder = rustix::fs::open(path, flags, Mode::empty())?;
         Ok(Self { path: path.to_owned(), folder, mode })
     }
+
+    /// Opens a folder in which files are found by their names only: one that cannot be listed. [`Disk::sync`] fails on it.
+    pub(crate) fn open_unlisted(path: &Path, mode: Option<u32>) -> io::Result<Self> {
+        let flags = OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let folder = rustix::fs::open(path, flags, Mode::empty())?;
+        Ok(Self { path: path.to_owned(), folder, mode })
+    }
 }
 
 impl Disk for HostFolder {

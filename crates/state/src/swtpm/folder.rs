@@ -14,6 +14,8 @@ pub struct Folder {
     path: PathBuf,
     disk: Box<dyn Disk>,
     lock: Option<Box<dyn DiskFile>>,
+    sync: bool,
+    backup: bool,
 }
 
 impl core::fmt::Debug for Folder {
@@ -26,6 +28,10 @@ fn file_name(part: Part) -> String {
     format!("tpm2-00.{}", part.name())
 }
 
+fn backup_name() -> String {
+    format!("{}.bak", file_name(Part::Permanent))
+}
+
 impl Folder {
     /// Opens a folder that is there. Files made in it get `mode`; without it 0640, less the umask.
     pub fn open(path: &Path, mode: Option<u32>) -> Result<Self, SwtpmError> {
@@ -35,7 +41,20 @@ impl Folder {
 
     /// The folder on this disk. `path` is for messages.
     pub fn on(path: &Path, disk: Box<dyn Disk>) -> Self {
-        Self { path: path.to_owned(), disk, lock: None }
+        Self { path: path.to_owned(), disk, lock: None, sync: true, backup: false }
+    }
+
+    /// Without syncing, what is written is durable when the system thinks so: a loss of power may take it back, or leave
+    /// an empty file.
+    #[must_use]
+    pub fn with_sync(self, sync: bool) -> Self {
+        Self { sync, ..self }
+    }
+
+    /// With a backup, what the permanent part was before a write stays beside it, in a file whose name ends in `.bak`.
+    #[must_use]
+    pub fn with_backup(self, backup: bool) -> Self {
+        Self { backup, ..self }
     }
 
     /// The path of a part's file.
@@ -60,6 +79,48 @@ impl Folder {
         }
     }
 
+    /// Gives the lock back.
+    pub fn unlock(&mut self) {
+        if let Some(file) = self.lock.take() {
+            file.unlock();
+        }
+    }
+
+    /// True while this holds the lock.
+    pub fn is_locked(&self) -> bool {
+        self.lock.is_some()
+    }
+
+    /// True if there is anything of this name.
+    pub fn has(&self, name: &str) -> Result<bool, SwtpmError> {
+        self.disk.exists(name).map_err(|e| SwtpmError::io(&self.path.join(name), "looking for a file", &e))
+    }
+
+    /// Bytes of a part's file; `None` if there is none.
+    pub fn size(&self, part: Part) -> Result<Option<u64>, SwtpmError> {
+        let fault = |e: &std::io::Error| SwtpmError::io(&self.path(part), "reading", e);
+        match self.disk.open(&file_name(part), How::Read) {
+            Ok(file) => file.size().map(Some).map_err(|e| fault(&e)),
+            Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(fault(&e)),
+        }
+    }
+
+    /// If there is no permanent part but a backup of it, that becomes it.
+    pub fn restore_backup(&self) -> Result<(), SwtpmError> {
+        let (name, backup) = (file_name(Part::Permanent), backup_name());
+        if self.has(&name)? || !self.has(&backup)? {
+            return Ok(());
+        }
+        let renamed = self.disk.rename(&backup, &name).and_then(|()| self.disk.sync());
+        renamed.map_err(|e| SwtpmError::io(&self.path.join(backup), "renaming", &e))
+    }
+
+    /// The backup of the permanent part, in its envelope; `None` if there is none.
+    pub fn read_backup(&self) -> Result<Option<Zeroizing<Vec<u8>>>, SwtpmError> {
+        self.read_file(&backup_name())
+    }
+
     /// A part, in its envelope; `None` if there is none. Where swtpm keeps backups, the backup is taken if the power went
     /// while the permanent part was written.
     pub fn read(&self, part: Part) -> Result<Option<Zeroizing<Vec<u8>>>, SwtpmError> {
@@ -68,7 +129,7 @@ impl Folder {
         let unusable = matches!(found, Ok(None) | Err(SwtpmError::Empty { .. }));
         if part == Part::Permanent
             && unusable
-            && let Some(backup) = self.read_file(&format!("{name}.bak"))?
+            && let Some(backup) = self.read_backup()?
         {
             return Ok(Some(backup));
         }
@@ -98,14 +159,28 @@ impl Folder {
     /// Writes a part, in its envelope: a new file takes the place of the old one once it is durable, so at any instant
     /// there is one of the two.
     pub fn write(&self, part: Part, bytes: &[u8]) -> Result<(), SwtpmError> {
-        let (name, new) = (file_name(part), format!("TMP2-00.{}", part.name()));
+        let name = file_name(part);
+        if self.backup
+            && part == Part::Permanent
+            && let Ok(Some(old)) = self.read_file(&name)
+        {
+            // A copy: at no instant is the permanent part without its own name.
+            self.replace(part, &backup_name(), &old)?;
+        }
+        self.replace(part, &name, bytes)
+    }
+
+    fn replace(&self, part: Part, name: &str, bytes: &[u8]) -> Result<(), SwtpmError> {
+        let new = format!("TMP2-00.{}", part.name());
         let path = self.path.join(&new);
         let write = || {
             let file = self.disk.open(&new, How::New)?;
             write_all(&*file, 0, bytes)?;
-            file.sync_all()?;
-            self.disk.rename(&new, &name)?;
-            self.disk.sync()
+            if self.sync {
+                file.sync_all()?;
+            }
+            self.disk.rename(&new, name)?;
+            if self.sync { self.disk.sync() } else { Ok(()) }
         };
         write().map_err(|e| SwtpmError::io(&path, "writing", &e))
     }
@@ -113,8 +188,10 @@ impl Folder {
     /// Removes a part, if it is there.
     pub fn remove(&self, part: Part) -> Result<(), SwtpmError> {
         let removed = match self.disk.remove(&file_name(part)) {
-            Err(e) if e.kind() != ErrorKind::NotFound => Err(e),
-            _ => self.disk.sync(),
+            Err(e) if e.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(e) => Err(e),
+            Ok(()) if self.sync => self.disk.sync(),
+            Ok(()) => Ok(()),
         };
         removed.map_err(|e| SwtpmError::io(&self.path(part), "removing", &e))
     }

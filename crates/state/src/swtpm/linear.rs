@@ -1,8 +1,11 @@
 //! swtpm's linear file (`backend-uri=file://`): all parts in one file or block device.
 //!
-//! Its header lists where each part is. swtpm overwrites parts in place, so a loss of power may leave half of one. Here a
-//! file is replaced whole, and on a block device the parts are written where none are before the header, which is smaller
-//! than a sector, points to them.
+//! Its header lists where each part is. swtpm overwrites parts in place, so a loss of power may leave half of one. Here the
+//! parts are written where none are before the header, which is smaller than a sector, points to them. [`Linear::store`]
+//! replaces a file whole, which keeps it small; [`Linear::update`] keeps the file itself, as a TPM that runs on it must:
+//! others may watch or hold it, and its folder may not be writable.
+//!
+//! Parts follow each other without gaps: swtpm moves them as if there were none. Before the first one there may be room.
 
 use super::{MAX_BLOB, Part, SwtpmError};
 use crate::disk::{Disk, DiskFile, HostFolder, How, read_exact, write_all};
@@ -42,6 +45,7 @@ pub struct Linear {
     file: Box<dyn DiskFile>,
     is_device: bool,
     locked: bool,
+    sync: bool,
 }
 
 impl core::fmt::Debug for Linear {
@@ -51,17 +55,19 @@ impl core::fmt::Debug for Linear {
 }
 
 impl Linear {
-    /// Opens a file or a block device. With `create`, a file that is not there is made, and one that is empty (of a
-    /// device: whose first bytes are zero) is taken as one without parts.
+    /// Opens a file or a block device. With `create`, a file that is not there is made, and one that is empty or
+    /// whose first bytes are zero is taken as one without parts.
     pub fn open(path: &Path, mode: Option<u32>, create: bool) -> Result<Self, SwtpmError> {
         use std::os::unix::fs::FileTypeExt;
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let disk = HostFolder::open(parent, mode).map_err(|e| SwtpmError::io(parent, "opening the folder", &e))?;
+        // The folder may be one that this user can pass but not list.
+        let disk = HostFolder::open(parent, mode).or_else(|_| HostFolder::open_unlisted(parent, mode));
+        let disk = disk.map_err(|e| SwtpmError::io(parent, "opening the folder", &e))?;
         let is_device = std::fs::metadata(path).is_ok_and(|metadata| metadata.file_type().is_block_device());
         let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-        let mut linear = Self::on(path, Box::new(disk), name, is_device, create)?;
+        let linear = Self::on(path, Box::new(disk), name, is_device, create)?;
         if create && linear.is_unused()? {
-            linear.store(&[])?;
+            linear.store_beside(&[])?;
         }
         linear.entries()?;
         Ok(linear)
@@ -75,15 +81,17 @@ impl Linear {
         is_device: bool,
         create: bool,
     ) -> Result<Self, SwtpmError> {
-        let how = if create && !is_device { How::Create } else { How::Write };
-        let file = match disk.open(&name, how) {
+        let file = match disk.open(&name, How::Write) {
             Ok(file) => file,
+            Err(e) if e.kind() == ErrorKind::NotFound && create && !is_device => {
+                disk.open(&name, How::New).map_err(|e| SwtpmError::io(path, "making", &e))?
+            }
             Err(e) if e.kind() == ErrorKind::NotFound => {
                 return Err(SwtpmError::Missing { place: path.display().to_string(), what: "the file" });
             }
             Err(e) => return Err(SwtpmError::io(path, "opening", &e)),
         };
-        Ok(Self { path: path.to_owned(), name, disk, file, is_device, locked: false })
+        Ok(Self { path: path.to_owned(), name, disk, file, is_device, locked: false, sync: true })
     }
 
     fn fault(&self, what: &'static str) -> impl Fn(std::io::Error) -> SwtpmError {
@@ -101,6 +109,31 @@ impl Linear {
         }
     }
 
+    /// Gives the lock back.
+    pub fn unlock(&mut self) {
+        if core::mem::take(&mut self.locked) {
+            self.file.unlock();
+        }
+    }
+
+    /// True while this holds the lock.
+    pub const fn is_locked(&self) -> bool {
+        self.locked
+    }
+
+    /// Without syncing, what is written is durable when the system thinks so.
+    #[must_use]
+    pub fn with_sync(self, sync: bool) -> Self {
+        Self { sync, ..self }
+    }
+
+    /// Bytes of a part; `None` if there is none.
+    pub fn part_size(&self, part: Part) -> Result<Option<u64>, SwtpmError> {
+        let entries = self.entries()?;
+        let entry = Part::ALL.iter().position(|p| *p == part).and_then(|number| entries.get(number));
+        Ok(entry.filter(|entry| entry.offset != 0).map(|entry| u64::from(entry.length)))
+    }
+
     fn size(&self) -> Result<u64, SwtpmError> {
         self.file.size().map_err(self.fault("reading"))
     }
@@ -111,7 +144,7 @@ impl Linear {
         }
         let mut head = [0; HEADER];
         match read_exact(&*self.file, 0, &mut head) {
-            Ok(()) => Ok(self.is_device && head.iter().all(|byte| *byte == 0)),
+            Ok(()) => Ok(head.iter().all(|byte| *byte == 0)),
             Err(_) => Ok(false),
         }
     }
@@ -177,19 +210,41 @@ impl Linear {
 
     /// Stores these parts in their envelopes, and no others.
     pub fn store(&mut self, parts: &[(Part, &[u8])]) -> Result<(), SwtpmError> {
-        let start = if self.is_device { self.free_place(parts)? } else { HEADER as u64 };
-        let (header, body) = layout(start, parts)?;
         if self.is_device {
-            let write = || {
-                write_all(&*self.file, start, &body)?;
-                self.file.sync_all()?;
-                write_all(&*self.file, 0, &header)?;
-                self.file.sync_all()
-            };
-            return write().map_err(self.fault("writing"));
+            return self.store_beside(parts);
         }
+        let (header, body) = layout(HEADER as u64, parts)?;
         self.file = self.replace(&header, &body).map_err(self.fault("writing"))?;
         Ok(())
+    }
+
+    /// Puts this in the place of one part, or removes the part; the others stay. A file grows if it must.
+    pub fn update(&mut self, part: Part, bytes: Option<&[u8]>) -> Result<(), SwtpmError> {
+        let mut kept = Vec::new();
+        for other in Part::ALL {
+            if other != part
+                && let Some(bytes) = self.read(other)?
+            {
+                kept.push((other, bytes));
+            }
+        }
+        let mut parts: Vec<(Part, &[u8])> = kept.iter().map(|(part, bytes)| (*part, bytes.as_slice())).collect();
+        parts.extend(bytes.map(|bytes| (part, bytes)));
+        self.store_beside(&parts)
+    }
+
+    /// Writes the parts where none are, and only then the header.
+    fn store_beside(&self, parts: &[(Part, &[u8])]) -> Result<(), SwtpmError> {
+        let start = self.free_place(parts)?;
+        let (header, body) = layout(start, parts)?;
+        let sync = || if self.sync { self.file.sync_all() } else { Ok(()) };
+        let write = || {
+            write_all(&*self.file, start, &body)?;
+            sync()?;
+            write_all(&*self.file, 0, &header)?;
+            sync()
+        };
+        write().map_err(self.fault("writing"))
     }
 
     /// Puts a new file in the place of the old one, once it is durable (and locked, if the old one is).
@@ -207,7 +262,7 @@ impl Linear {
         Ok(file)
     }
 
-    /// Where on the device the parts fit without touching those that are there.
+    /// Where on the device (or in the file, which grows) the parts fit without touching those that are there.
     fn free_place(&self, parts: &[(Part, &[u8])]) -> Result<u64, SwtpmError> {
         let needed = parts.iter().fold(0u64, |n, (_, bytes)| n.saturating_add(section(bytes)));
         let used: Vec<Entry> = match self.entries() {
@@ -221,7 +276,7 @@ impl Linear {
             return Ok(HEADER as u64);
         }
         let size = self.size()?;
-        if size.saturating_sub(last) >= needed {
+        if !self.is_device || size.saturating_sub(last) >= needed {
             return Ok(last);
         }
         let (size, most) = (usize::try_from(needed).unwrap_or(usize::MAX), usize::try_from(size).unwrap_or(usize::MAX));

@@ -181,6 +181,56 @@ fn on_a_device_the_old_state_stays_until_the_new_one_is_there() {
 }
 
 #[test]
+fn a_linear_file_is_updated_in_place_without_gaps() {
+    use std::os::unix::fs::MetadataExt;
+    let path = folder("linear-update").join("tpm");
+    let mut linear = Linear::open(&path, None, true).unwrap();
+    let inode = std::fs::metadata(&path).unwrap().ino();
+    for round in 1..40usize {
+        let blob = vec![u8::try_from(round).unwrap(); round * 613 % 5000 + 1];
+        let before = std::fs::read(&path).unwrap();
+        linear.update(Part::Permanent, Some(&blob)).unwrap();
+        // With the old header the old parts are still there.
+        let mut torn = std::fs::read(&path).unwrap();
+        torn[..192].copy_from_slice(&before[..192]);
+        std::fs::write(path.with_extension("torn"), &torn).unwrap();
+        let old = Linear::open(&path.with_extension("torn"), None, false).unwrap();
+        let permanent = old.read(Part::Permanent).unwrap();
+        assert!(permanent.is_none_or(|bytes| bytes.iter().all(|byte| usize::from(*byte) == round - 1)));
+        match round % 3 {
+            0 => linear.update(Part::Volatile, Some(&[0xEE; 700])).unwrap(),
+            1 => linear.update(Part::Volatile, None).unwrap(),
+            _ => {}
+        }
+        assert_eq!(*linear.read(Part::Permanent).unwrap().unwrap(), blob);
+        assert_eq!(linear.part_size(Part::Permanent).unwrap(), Some(blob.len() as u64));
+        assert_eq!(linear.part_size(Part::Volatile).unwrap().is_some(), round % 3 == 0);
+        let now = std::fs::read(&path).unwrap();
+        let number = |at: usize| u32::from_le_bytes(now[at..at + 4].try_into().unwrap());
+        let entries: Vec<_> = (12..192).step_by(12).map(|at| (number(at), number(at + 8))).collect();
+        let used = || entries.iter().filter(|(offset, _)| *offset != 0);
+        let (first, last) = (used().map(|(offset, _)| offset).min(), used().map(|(offset, size)| offset + size).max());
+        assert_eq!(last.unwrap() - first.unwrap(), used().map(|(_, size)| size).sum::<u32>(), "no gaps");
+    }
+    let metadata = std::fs::metadata(&path).unwrap();
+    assert_eq!(metadata.ino(), inode);
+    assert!(metadata.len() < 192 + 4 * 16384, "{}", metadata.len());
+}
+
+#[test]
+fn a_backup_is_what_was_there_before() {
+    let path = folder("backup");
+    let state = Folder::open(&path, None).unwrap().with_backup(true).with_sync(false);
+    state.write(Part::Permanent, b"one").unwrap();
+    assert_eq!(state.read_backup(), Ok(None));
+    state.write(Part::Permanent, b"two").unwrap();
+    state.write(Part::Volatile, b"running").unwrap();
+    assert_eq!(*state.read_backup().unwrap().unwrap(), *b"one");
+    assert_eq!(state.size(Part::Permanent), Ok(Some(3)));
+    assert_eq!(state.size(Part::Save), Ok(None));
+}
+
+#[test]
 fn a_folder_is_read_and_written() {
     let path = folder("folder");
     let mut state = Folder::open(&path, None).unwrap();

@@ -147,7 +147,9 @@ fn perform(
             return Err(Fault::FAILURE);
         }
     }
-    let entry = find(code).ok_or(Fault::COMMAND_CODE)?;
+    let limits = engine.state.permanent.profile.limits();
+    let entry = find(code).filter(|_| limits.is_none_or(|limits| limits.command(code)));
+    let entry = entry.ok_or(Fault::COMMAND_CODE)?;
     if engine.state.clear.read_only && REFUSED_READ_ONLY.contains(&code) {
         return Err(Fault::READ_ONLY);
     }

@@ -93,7 +93,7 @@ pub const BUILTIN_PROFILES: [BuiltinProfile; 3] = [
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::libtpms::Profile;
+    use crate::profile::Profile;
 
     #[test]
     fn the_texts_name_their_levels() {

@@ -1,8 +1,9 @@
 //! What is in saved contexts: the same as libtpms puts there, so that a guest can load them after a migration in either
 //! direction.
 
-use super::{Profile, object, session, sink::Sink, source::Source};
+use super::{object, session, sink::Sink, source::Source};
 use crate::object::{Sequence, Slot};
+use crate::profile::Profile;
 use crate::session::Session;
 use alloc::{sync::Arc, vec::Vec};
 use sealwright_crypto::Crypto;

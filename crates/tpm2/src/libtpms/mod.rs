@@ -23,9 +23,9 @@ mod volatile;
 
 pub use builtin::{ALL_ALGORITHMS, ALL_COMMANDS, BUILTIN_PROFILES, BuiltinProfile};
 pub use fault::{ExportFault, ImportFault};
-pub(crate) use profile::Profile;
 
 use crate::engine::Tpm2;
+use crate::profile::Profile;
 use alloc::{sync::Arc, vec::Vec};
 use sealwright_core::Platform;
 use sealwright_crypto::{Crypto, drbg::STATE};
@@ -86,7 +86,7 @@ impl Tpm2 {
     }
 
     /// Gives a new TPM the profile of this JSON text, which must name its StateFormatLevel; it decides what libtpms can
-    /// read the state. What the text restricts is kept in it, but not enforced.
+    /// read the state, and the TPM keeps to it.
     ///
     /// # Errors
     /// If the text names no level, or one that is not known.

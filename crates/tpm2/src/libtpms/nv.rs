@@ -2,13 +2,13 @@
 
 use super::{
     ExportFault, ImportFault, object,
-    profile::Profile,
     sink::Sink,
     source::{Kind, Source},
 };
 use crate::collections::{Sorted, copy};
 use crate::nv::NvIndex;
 use crate::object::{Object, Slot};
+use crate::profile::Profile;
 use crate::structures::{HandleKind, MAX_NV_INDEX, NvAttributes, NvPublic, kind};
 use alloc::{sync::Arc, vec::Vec};
 use sealwright_crypto::Crypto;

@@ -1,13 +1,12 @@
 //! Objects (ANY_OBJECT, OBJECT): persistent, loaded, and in saved contexts.
 
 use super::{
-    ExportFault, ImportFault,
-    profile::Profile,
-    sequence,
+    ExportFault, ImportFault, sequence,
     sink::Sink,
     source::{Kind, Source},
 };
 use crate::object::{Object, Slot, name::public_name};
+use crate::profile::Profile;
 use crate::structures::{Alg, Auth, Name, Parameters, Public, Sensitive, Unique, rh};
 use alloc::{sync::Arc, vec::Vec};
 use sealwright_crypto::{Crypto, RUST, RsaKey, rsa::LargerFirst};

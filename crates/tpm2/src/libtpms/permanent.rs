@@ -2,11 +2,12 @@
 
 use super::{
     ExportFault, ImportFault, constants, nv,
-    profile::{Profile, command_bits, read_commands},
+    profile::{command_bits, read_commands},
     reset::{read_clear, read_compat, read_policy_alg, read_reset, read_seed, write_clear, write_reset},
     sink::Sink,
     source::{Kind, Source},
 };
+use crate::profile::Profile;
 use crate::state::{Hierarchy, OrderlyState, Permanent, SavedState, Seed, State};
 use crate::structures::{HashAlg, PcrSelections};
 use alloc::{sync::Arc, vec::Vec};
@@ -274,7 +275,7 @@ pub(super) fn read(crypto: &Crypto, bytes: &[u8]) -> Result<Permanent, ImportFau
     let mut source = Source::new(bytes, PERSISTENT_ALL.name);
     let s = &mut source;
     let version = s.header(PERSISTENT_ALL)?;
-    let profile = if version >= WITH_PROFILE { Profile::read(s)? } else { Profile::default() };
+    let profile = if version >= WITH_PROFILE { Profile::read(s)? } else { Profile::null() };
     constants::read(s)?;
     let mut p = read_data(s)?;
     p.profile = profile;

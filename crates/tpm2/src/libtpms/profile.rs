@@ -1,28 +1,13 @@
-//! The profile of a state: what libtpms 0.10 and later fix when a TPM is made, as JSON text. States without one are of
-//! libtpms 0.9 or older, or have the `null` profile.
+//! The profile of a state in libtpms's format: as JSON text from libtpms 0.10 on. States without one are of libtpms 0.9 or
+//! older, or have the `null` profile.
 
 use super::{ExportFault, ImportFault, source::Source};
 use crate::collections::Codes;
+use crate::profile::catalog::NULL_COMMANDS;
+use crate::profile::{NEWEST_LEVEL, Profile, level_of};
 use crate::structures::{Parameters, Public};
-use alloc::{string::String, sync::Arc, vec, vec::Vec};
+use alloc::{string::String, vec, vec::Vec};
 use sealwright_core::Wire;
-
-/// The newest StateFormatLevel that is known here.
-pub(super) const NEWEST_LEVEL: u32 = 8;
-
-/// The commands of the `null` profile, as ranges. Old states number commands by their place in this list.
-const NULL_COMMANDS: [(u32, u32); 10] = [
-    (0x11F, 0x122),
-    (0x124, 0x12E),
-    (0x130, 0x140),
-    (0x142, 0x159),
-    (0x15B, 0x15E),
-    (0x160, 0x165),
-    (0x167, 0x174),
-    (0x176, 0x178),
-    (0x17A, 0x193),
-    (0x197, 0x197),
-];
 
 /// The command of bit 0 in newer states.
 const FIRST_COMMAND: u32 = 0x11F;
@@ -33,33 +18,13 @@ fn null_commands() -> impl Iterator<Item = u32> {
     NULL_COMMANDS.iter().flat_map(|(first, last)| *first..=*last)
 }
 
-/// A profile, as its JSON text; `None` is the `null` profile of states that have no text.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Profile(Option<Arc<String>>);
-
 impl Profile {
-    /// The text, if there is one.
-    pub(crate) fn text(&self) -> Option<&str> {
-        self.0.as_deref().map(String::as_str)
-    }
-
-    /// The profile of this text. The text must name a state format level.
-    pub(crate) fn of_text(text: &str) -> Option<Self> {
-        level_of(text)?;
-        Some(Self(Some(Arc::new(String::from(text)))))
-    }
-
     /// The profile of a text that a user chose, of a level that is known here.
     pub(super) fn chosen(text: &str) -> Result<Self, ImportFault> {
         match level_of(text) {
             Some(found) if found > NEWEST_LEVEL => Err(ImportFault::FormatLevel { found, known: NEWEST_LEVEL }),
             _ => Self::of_text(text).ok_or(ImportFault::Value { part: "profile", field: "StateFormatLevel" }),
         }
-    }
-
-    /// StateFormatLevel: which versions of the structures are written.
-    pub(super) fn level(&self) -> u32 {
-        self.text().and_then(level_of).unwrap_or(1)
     }
 
     /// Reads the text with its length and the NUL at its end.
@@ -71,7 +36,7 @@ impl Profile {
         if found > NEWEST_LEVEL {
             return Err(ImportFault::FormatLevel { found, known: NEWEST_LEVEL });
         }
-        Ok(Self(Some(Arc::new(String::from(text)))))
+        Self::of_text(text).ok_or_else(|| s.bad("profile"))
     }
 
     /// The text with the NUL at its end.
@@ -98,21 +63,6 @@ impl Profile {
         }
         Ok(())
     }
-}
-
-/// The number after `"StateFormatLevel":`.
-fn level_of(text: &str) -> Option<u32> {
-    let mut rest = text.as_bytes();
-    let rest = loop {
-        match rest.strip_prefix(b"\"StateFormatLevel\"") {
-            Some(after) => break after,
-            None => rest = rest.split_first()?.1,
-        }
-    };
-    let number = rest.trim_ascii_start().strip_prefix(b":")?.trim_ascii_start();
-    number.first().filter(|first| first.is_ascii_digit())?;
-    let mut digits = number.iter().take_while(|byte| byte.is_ascii_digit());
-    digits.try_fold(0u32, |level, digit| level.checked_mul(10)?.checked_add(u32::from(digit & 0xF)))
 }
 
 /// Reads a list of commands: compressed up to version 4 of the structure that has it.
@@ -176,14 +126,5 @@ mod tests {
         assert_eq!(command_bits(&newer, true), Err(ExportFault::Command { code: 0x199 }));
         assert!(command_bits(&newer, false).is_ok());
         assert_eq!(command_bits(&Codes::from_iter([0x19F]), false), Err(ExportFault::Command { code: 0x19F }));
-    }
-
-    #[test]
-    fn the_level_is_found() {
-        assert_eq!(level_of(r#"{"Name":"x","StateFormatLevel": 7,"Commands":""}"#), Some(7));
-        assert_eq!(level_of(r#"{"StateFormatLevel":12}"#), Some(12));
-        assert_eq!(level_of(r#"{"Name":"x"}"#), None);
-        assert_eq!(level_of(r#"{"StateFormatLevel":"x"}"#), None);
-        assert_eq!(Profile::default().level(), 1);
     }
 }

@@ -11,6 +11,7 @@ pub(crate) mod x509;
 mod tests;
 
 use crate::object::Object;
+use crate::profile::attribute;
 use crate::structures::{
     EccScheme, HashAlg, HashValue, KeyedHashScheme, ObjectAttributes, ObjectType, Parameters, RsaModulus, RsaScheme,
     RsaSignature, SigScheme, Signature,
@@ -88,6 +89,13 @@ impl Tpm<'_> {
     /// Signs a digest (Part 4, CryptSign). The scheme is one that [`Tpm::select_sign_scheme`] chose; whether the key
     /// may sign this digest is the caller's business.
     pub(crate) fn sign(&mut self, key: &Object, scheme: SigScheme, digest: &[u8]) -> Result<Signature, Fault> {
+        let refused = match scheme {
+            SigScheme::Hmac(_) => attribute::NO_SHA1_HMAC_CREATION,
+            _ => attribute::NO_SHA1_SIGNING,
+        };
+        if scheme.hash() == Some(HashAlg::Sha1) && self.has_attribute(refused) {
+            return Err(Fault::HASH);
+        }
         Ok(match scheme {
             SigScheme::Null => Signature::Null,
             SigScheme::Hmac(hash) => Signature::Hmac(HashValue::new(hash, &self.hmac_of(key, hash, digest)?)),
@@ -125,6 +133,13 @@ impl Tpm<'_> {
     /// The code has no position yet.
     pub(crate) fn verify_signature(&self, key_handle: u32, digest: &[u8], signature: &Signature) -> Result<(), Fault> {
         let key = self.object(key_handle).map_err(|_| Fault::SCHEME)?;
+        let refused = match signature {
+            Signature::Hmac(_) => attribute::NO_SHA1_HMAC_VERIFICATION,
+            _ => attribute::NO_SHA1_VERIFICATION,
+        };
+        if signature.hash() == Some(HashAlg::Sha1) && self.has_attribute(refused) {
+            return Err(Fault::HASH);
+        }
         match &key.public.parameters {
             _ if *signature == Signature::Null => Err(Fault::SIGNATURE),
             Parameters::Rsa(_) => rsa::verify(self.crypto, &key, digest, signature),

@@ -3,9 +3,9 @@
 use super::record::{Fields, Kind, Out, whole};
 use super::{Hierarchy, OrderlyState, Permanent, SavedState, Seed, State};
 use crate::collections::{Codes, Sorted};
-use crate::libtpms::Profile;
 use crate::nv::NvIndex;
 use crate::object::Object;
+use crate::profile::Profile;
 use crate::structures::{Auth, Digest, HashAlg, NvPublic, PcrSelections};
 use alloc::{sync::Arc, vec::Vec};
 use sealwright_core::StateFault;
@@ -67,7 +67,7 @@ pub(crate) fn encode_permanent(state: &State) -> Zeroizing<Vec<u8>> {
         part.bytes(3, &super::running::encode_pcrs(&saved.pcrs));
         out.bytes(37, &part.finish());
     }
-    if let Some(text) = p.profile.text() {
+    if let Some(text) = p.profile.stored() {
         out.bytes(38, text.as_bytes());
     }
     out.field(39, &p.shutdown_time);

@@ -87,8 +87,8 @@ pub(crate) struct Permanent {
     pub(crate) audit_counter: u64,
     pub(crate) algorithm_set: u32,
     pub(crate) firmware_version: [u32; 2],
-    /// The profile of libtpms, if the TPM came from there.
-    pub(crate) profile: crate::libtpms::Profile,
+    /// What the TPM has, if that is less than the engine.
+    pub(crate) profile: crate::profile::Profile,
     /// Changes at each start of the time counter, so that timeouts of another epoch are known.
     pub(crate) time_epoch: u32,
     /// Clock in milliseconds at the last commit of it.
@@ -138,7 +138,7 @@ impl Permanent {
             audit_counter: 0,
             algorithm_set: 0,
             firmware_version: [0; 2],
-            profile: crate::libtpms::Profile::default(),
+            profile: crate::profile::Profile::default(),
             time_epoch: 0,
             clock: 0,
             clock_safe: true,

@@ -53,7 +53,7 @@ impl Default for Alg {
 
 /// TPMI_ALG_PUBLIC: the types of objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Wire)]
-#[wire(repr = u16, refuse = "TYPE")]
+#[wire(repr = u16, refuse = "TYPE", algorithm)]
 pub enum ObjectType {
     /// RSA key pair.
     Rsa = 0x0001,
@@ -67,7 +67,7 @@ pub enum ObjectType {
 
 /// TPMI_ALG_KDF.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Wire)]
-#[wire(repr = u16, refuse = "KDF")]
+#[wire(repr = u16, refuse = "KDF", algorithm)]
 pub enum Kdf {
     /// Mask generation function 1 of PKCS#1.
     Mgf1 = 0x0007,

@@ -42,7 +42,7 @@ impl Wire for RsaParameters {
     const MAX_SIZE: usize = SymCipher::MAX_SIZE + RsaScheme::MAX_SIZE + 6;
     fn read(r: &mut Reader<'_>) -> Result<Self, Fault> {
         let (symmetric, scheme, bits) = (Wire::read(r)?, Wire::read(r)?, u16::read(r)?);
-        if !matches!(bits, 1024 | 2048 | 3072 | 4096) {
+        if !matches!(bits, 1024 | 2048 | 3072 | 4096) || !r.accepts_bits(super::Alg::RSA.0, bits) {
             return Err(Fault::VALUE);
         }
         Ok(Self { symmetric, scheme, bits, exponent: u32::read(r)? })

@@ -6,7 +6,7 @@ use sealwright_derive::Wire;
 
 /// TPMT_KEYEDHASH_SCHEME+.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Wire)]
-#[wire(tag = u16, refuse = "VALUE")]
+#[wire(tag = u16, refuse = "VALUE", algorithm)]
 pub enum KeyedHashScheme {
     /// HMAC with this hash.
     #[wire(value = 0x0005)]
@@ -21,7 +21,7 @@ pub enum KeyedHashScheme {
 
 /// TPMT_RSA_DECRYPT+: the padding that a caller asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Wire)]
-#[wire(tag = u16, refuse = "VALUE")]
+#[wire(tag = u16, refuse = "VALUE", algorithm)]
 pub enum RsaDecryptScheme {
     /// None, or that of the key.
     #[wire(value = 0x0010)]
@@ -36,7 +36,7 @@ pub enum RsaDecryptScheme {
 
 /// TPMT_RSA_SCHEME+.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Wire)]
-#[wire(tag = u16, refuse = "VALUE")]
+#[wire(tag = u16, refuse = "VALUE", algorithm)]
 pub enum RsaScheme {
     /// None, or chosen at use.
     #[wire(value = 0x0010)]
@@ -57,7 +57,7 @@ pub enum RsaScheme {
 
 /// TPMT_ECC_SCHEME+.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Wire)]
-#[wire(tag = u16, refuse = "SCHEME")]
+#[wire(tag = u16, refuse = "SCHEME", algorithm)]
 #[expect(missing_docs, reason = "each is TPM_ALG_<name>")]
 pub enum EccScheme {
     #[wire(value = 0x0010)]
@@ -79,7 +79,7 @@ pub enum EccScheme {
 
 /// TPMT_SIG_SCHEME+: what a command asks a signing key to do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Wire)]
-#[wire(tag = u16, refuse = "SCHEME")]
+#[wire(tag = u16, refuse = "SCHEME", algorithm)]
 #[expect(missing_docs, reason = "each is TPM_ALG_<name>")]
 pub enum SigScheme {
     #[wire(value = 0x0005)]
@@ -119,7 +119,7 @@ impl SigScheme {
 
 /// TPMT_KDF_SCHEME+.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Wire)]
-#[wire(tag = u16, refuse = "KDF")]
+#[wire(tag = u16, refuse = "KDF", algorithm)]
 #[expect(missing_docs, reason = "each is TPM_ALG_<name>")]
 pub enum KdfScheme {
     #[wire(value = 0x0007)]

@@ -67,7 +67,7 @@ pub struct RsaSignature {
 
 /// TPMT_SIGNATURE+.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Wire)]
-#[wire(tag = u16, refuse = "SCHEME")]
+#[wire(tag = u16, refuse = "SCHEME", algorithm)]
 #[expect(missing_docs, reason = "each is TPM_ALG_<name>")]
 pub enum Signature {
     #[wire(value = 0x0005)]
@@ -86,6 +86,20 @@ pub enum Signature {
     Sm2(EccSignature),
     #[wire(value = 0x001C)]
     EcSchnorr(EccSignature),
+}
+
+impl Signature {
+    /// The hash of the signed message.
+    pub const fn hash(&self) -> Option<HashAlg> {
+        match self {
+            Self::Null => None,
+            Self::Hmac(value) => Some(value.hash),
+            Self::Rsassa(signature) | Self::Rsapss(signature) => Some(signature.hash),
+            Self::Ecdsa(signature) | Self::Ecdaa(signature) | Self::Sm2(signature) | Self::EcSchnorr(signature) => {
+                Some(signature.hash)
+            }
+        }
+    }
 }
 
 /// TPMT_SIGNATURE as a command takes it: there must be one.

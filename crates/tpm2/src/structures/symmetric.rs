@@ -7,7 +7,7 @@ use sealwright_derive::Wire;
 
 /// TPMI_ALG_SYM_MODE: the mode of a block cipher, CMAC included.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Wire)]
-#[wire(repr = u16, refuse = "MODE")]
+#[wire(repr = u16, refuse = "MODE", algorithm)]
 #[expect(missing_docs, reason = "each is TPM_ALG_<name>")]
 pub enum SymMode {
     Cmac = 0x003F,
@@ -56,7 +56,11 @@ impl SymCipher {
             BlockCipher::Aes | BlockCipher::Camellia => matches!(bits, 128 | 192 | 256),
             BlockCipher::Tdes => matches!(bits, 128 | 192),
         };
-        if !known {
+        let alg = alg_of_cipher(cipher).0;
+        if !r.accepts(alg) {
+            return Err(Fault::SYMMETRIC);
+        }
+        if !known || !r.accepts_bits(alg, bits) {
             return Err(Fault::VALUE);
         }
         Ok(Self { cipher, bits, mode: Wire::read(r)? })

@@ -47,6 +47,9 @@ impl Execute for RsaDecrypt {
             return Err(Fault::VALUE.at_parameter(3));
         }
         let padding = select_padding(&key, self.scheme).map_err(|fault| fault.at_parameter(2))?;
+        if padding == RsaScheme::Null && tpm.has_attribute(crate::profile::attribute::NO_UNPADDED_ENCRYPTION) {
+            return Err(Fault::SCHEME);
+        }
         let private = private_part(&key)?;
         if self.cipher_text.len() != private.n.len() {
             return Err(Fault::SIZE);

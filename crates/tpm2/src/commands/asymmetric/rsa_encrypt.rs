@@ -69,6 +69,9 @@ impl Execute for RsaEncrypt {
             return Err(Fault::VALUE.at_parameter(3));
         }
         let padding = select_padding(&key, self.scheme).map_err(|fault| fault.at_parameter(2))?;
+        if padding == RsaScheme::Null && tpm.has_attribute(crate::profile::attribute::NO_UNPADDED_ENCRYPTION) {
+            return Err(Fault::SCHEME);
+        }
         let (n, e) = public_parts(&key)?;
         let encrypted = match padding {
             RsaScheme::Null => rsa::encrypt_raw(tpm.crypto, n, e, &self.message),

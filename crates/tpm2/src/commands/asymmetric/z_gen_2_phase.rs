@@ -10,7 +10,7 @@ use sealwright_derive::{Command, Response, Wire};
 
 /// TPMI_ECC_KEY_EXCHANGE.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Wire)]
-#[wire(repr = u16, refuse = "SCHEME")]
+#[wire(repr = u16, refuse = "SCHEME", algorithm)]
 pub enum KeyExchange {
     /// Full unified model.
     Ecdh = 0x0019,
@@ -49,6 +49,9 @@ pub struct ZGen2PhaseResponse {
 
 impl Execute for ZGen2Phase {
     fn execute(self, tpm: &mut Tpm<'_>) -> Result<ZGen2PhaseResponse, Fault> {
+        if tpm.has_attribute(crate::profile::attribute::NO_ECC_KEY_DERIVATION) {
+            return Err(Fault::TYPE);
+        }
         let key = tpm.object(self.key_a.0).map_err(|_| Fault::KEY.at_handle(1))?;
         let Parameters::Ecc(ecc) = &key.public.parameters else { return Err(Fault::KEY.at_handle(1)) };
         if key.has(ObjectAttributes::RESTRICTED) || !key.has(ObjectAttributes::DECRYPT) {

@@ -1,6 +1,8 @@
 //! Implemented algorithms with their TPMA_ALGORITHM (Part 2, 8.2).
 
+use crate::profile::Limits;
 use crate::structures::{Alg, AlgProperty};
+use sealwright_core::wire::Accept;
 
 const ASYMMETRIC: u32 = 1 << 0;
 const SYMMETRIC: u32 = 1 << 1;
@@ -48,8 +50,9 @@ const ALGORITHMS: [(Alg, u32); 33] = [
 ];
 
 /// Algorithms from `first` on.
-pub(super) fn from(first: u32) -> impl Iterator<Item = AlgProperty> {
+pub(super) fn from(first: u32, limits: Option<&Limits>) -> impl Iterator<Item = AlgProperty> {
     let all = ALGORITHMS.iter().filter(move |(alg, _)| u32::from(alg.0) >= first);
+    let all = all.filter(move |(alg, _)| limits.is_none_or(|limits| limits.algorithm(alg.0)));
     all.map(|(alg, attributes)| AlgProperty { alg: *alg, attributes: *attributes })
 }
 

@@ -8,6 +8,7 @@ use crate::structures::{
 use crate::table::Execute;
 use crate::tpm::Tpm;
 use sealwright_core::Fault;
+use sealwright_core::wire::Accept;
 use sealwright_derive::{Command, Response};
 
 /// What the TPM can do and how it is, from `property` on.
@@ -48,10 +49,15 @@ impl Execute for GetCapability {
     fn execute(self, tpm: &mut Tpm<'_>) -> Result<GetCapabilityResponse, Fault> {
         let capability = self.capability.0.ok_or(Fault::VALUE.at_parameter(1))?;
         let (first, count) = (self.property, self.property_count);
-        let commands = || crate::commands::TABLE.iter().map(|entry| entry.spec);
+        let limits = tpm.limits();
+        let limits = limits.as_deref();
+        let commands = || {
+            let all = crate::commands::TABLE.iter().map(|entry| entry.spec);
+            all.filter(|spec| limits.is_none_or(|limits| limits.command(spec.code)))
+        };
         let permanent = &tpm.state.permanent;
         let (more_data, capability_data) = match capability {
-            Capability::Algs => wrap(take(algorithms::from(first & 0xFFFF), count), CapabilityData::Algs),
+            Capability::Algs => wrap(take(algorithms::from(first & 0xFFFF, limits), count), CapabilityData::Algs),
             Capability::Handles => {
                 let all = handles::from(tpm, first).map_err(|e| e.at_parameter(2))?;
                 wrap(take(all.into_iter(), count), CapabilityData::Handles)
@@ -80,6 +86,7 @@ impl Execute for GetCapability {
             Capability::PcrProperties => wrap(take(pcr_properties::from(first), count), CapabilityData::PcrProperties),
             Capability::EccCurves => {
                 let all = Curve::ALL.iter().map(|curve| curve.id()).filter(|id| u32::from(*id) >= first & 0xFFFF);
+                let all = all.filter(|id| limits.is_none_or(|limits| limits.curve(*id)));
                 wrap(take(all, count), CapabilityData::EccCurves)
             }
             Capability::AuthPolicies => {

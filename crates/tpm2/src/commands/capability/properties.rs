@@ -3,8 +3,8 @@
 
 use crate::collections::tally;
 use crate::structures::{
-    Curve, MAX_ACTIVE_SESSIONS, MAX_BUFFER, MAX_COMMAND_SIZE, MAX_LOADED_OBJECTS, MAX_LOADED_SESSIONS, MAX_NV_BUFFER,
-    MAX_NV_INDEX, PCR_COUNT, PCR_SELECT, PermanentAttributes, StartupClearAttributes, TaggedProperty,
+    Curve, MAX_ACTIVE_SESSIONS, MAX_BUFFER, MAX_LOADED_OBJECTS, MAX_LOADED_SESSIONS, MAX_NV_BUFFER, MAX_NV_INDEX,
+    PCR_COUNT, PCR_SELECT, PermanentAttributes, StartupClearAttributes, TaggedProperty,
 };
 use crate::tpm::Tpm;
 
@@ -61,7 +61,7 @@ fn fixed(tpm: &Tpm<'_>, tag: u32) -> Option<u32> {
         0x11B => 6,
         0x11C => 256,
         0x11D => 0xFF,
-        0x11E | 0x11F => MAX_COMMAND_SIZE as u32,
+        0x11E | 0x11F => tpm.state.volatile.buffer_size,
         0x120 => crate::structures::MAX_DIGEST as u32,
         0x121 => crate::structures::MAX_CONTEXT as u32,
         0x122 => 0x194,

@@ -62,6 +62,9 @@ fn remainder(number: &[u8], modulus: &[u8]) -> Vec<u8> {
 
 impl Execute for Commit {
     fn execute(self, tpm: &mut Tpm<'_>) -> Result<CommitResponse, Fault> {
+        if tpm.has_attribute(crate::profile::attribute::NO_ECC_KEY_DERIVATION) {
+            return Err(Fault::TYPE);
+        }
         let key = tpm.object(self.sign.0).map_err(|_| Fault::KEY.at_handle(1))?;
         let Parameters::Ecc(ecc) = &key.public.parameters else { return Err(Fault::KEY.at_handle(1)) };
         if !matches!(ecc.scheme, EccScheme::Ecdaa(..)) {

@@ -28,6 +28,9 @@ pub struct EcEphemeralResponse {
 
 impl Execute for EcEphemeral {
     fn execute(self, tpm: &mut Tpm<'_>) -> Result<EcEphemeralResponse, Fault> {
+        if tpm.has_attribute(crate::profile::attribute::NO_ECC_KEY_DERIVATION) {
+            return Err(Fault::TYPE);
+        }
         loop {
             let r = tpm.next_r(self.curve, &Name::EMPTY).ok_or(Fault::NO_RESULT)?;
             match tpm.crypto.ecc.mul_base(self.curve, &r) {

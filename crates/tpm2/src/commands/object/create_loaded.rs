@@ -7,6 +7,7 @@ use crate::object::{
     load::{Parts, Under},
     protect::adjust_auth,
 };
+use crate::profile::attribute;
 use crate::structures::{
     AnyHandle, Derive, DhParent, HandleKind, HashAlg, KeyedHashScheme, Name, ObjectAttributes, ObjectType, Parameters,
     Private, Public, PublicWithName, SensitiveCreate, Sized2b, Template, kind,
@@ -14,6 +15,7 @@ use crate::structures::{
 use crate::table::Execute;
 use crate::tpm::Tpm;
 use alloc::sync::Arc;
+use sealwright_core::wire::Accept;
 use sealwright_core::{Fault, Reader, Secret, Wire};
 use sealwright_crypto::kdf::KdfaRandom;
 use sealwright_derive::{Command, Response};
@@ -47,8 +49,9 @@ pub struct CreateLoadedResponse {
     pub name: Name,
 }
 
-fn read_template(template: &Template, derivation: bool) -> Result<(Public, Derive), Fault> {
-    let mut r = Reader::new(template);
+fn read_template(tpm: &Tpm<'_>, template: &Template, derivation: bool) -> Result<(Public, Derive), Fault> {
+    let limits = tpm.limits();
+    let mut r = Reader::new(template).accepting(limits.as_deref().map(|limits| limits as &dyn Accept));
     let read = if derivation {
         let mut ahead = r;
         ObjectType::read(&mut ahead)?;
@@ -71,7 +74,8 @@ fn derive(
     let Parameters::KeyedHash(KeyedHashScheme::Xor(hash, _)) = parent.public.parameters else {
         return Err(Fault::TYPE.at_handle(1));
     };
-    if template.object_type() == ObjectType::Rsa {
+    let no_ecc = tpm.has_attribute(attribute::NO_ECC_KEY_DERIVATION);
+    if template.object_type() == ObjectType::Rsa || template.object_type() == ObjectType::Ecc && no_ecc {
         return Err(Fault::TYPE.at_parameter(2));
     }
     if template.has(ObjectAttributes::SENSITIVE_DATA_ORIGIN) {
@@ -108,7 +112,8 @@ impl Execute for CreateLoaded {
             return Err(Fault::TYPE.at_handle(1));
         }
         tpm.check_free_slot()?;
-        let (template, labels) = read_template(&self.in_public, derivation).map_err(|fault| fault.at_parameter(2))?;
+        let (template, labels) =
+            read_template(tpm, &self.in_public, derivation).map_err(|fault| fault.at_parameter(2))?;
         let mut sensitive = self.in_sensitive.0;
         if !adjust_auth(&mut sensitive.user_auth, template.name_alg) {
             return Err(Fault::SIZE.at_parameter(1));

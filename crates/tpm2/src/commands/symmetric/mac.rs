@@ -23,6 +23,7 @@ impl Wire for MacScheme {
     const MAX_SIZE: usize = 2;
     fn read(r: &mut Reader<'_>) -> Result<Self, Fault> {
         match Alg::read(r)? {
+            Alg(id) if !r.accepts(id) => Err(Fault::SYMMETRIC),
             Alg::CMAC => Ok(Self::Cmac),
             Alg(id) => HashAlg::from_id(id).map(Self::Hmac).ok_or(Fault::SYMMETRIC),
         }
