@@ -252,7 +252,7 @@ def main():
         print("\n".join(chosen))
         return
     if os.getuid() != 0:
-        sys.exit("tracing a daemon that forbids it needs root: run this as root")
+        sys.exit("tracing a daemon that forbids it needs root, or user namespaces (unshare --user --map-root-user)")
     interruptible()
     report = Report()
     try:

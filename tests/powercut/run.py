@@ -12,6 +12,7 @@ written the kernel still has.
 import argparse
 import collections
 import concurrent.futures
+import hashlib
 import os
 import shutil
 import struct
@@ -19,6 +20,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+import zlib
 
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -116,8 +118,10 @@ def found(work, state):
 
 
 def cuts(work, records, seeds):
-    """All states that a power cut may leave, as {(rule, content): (fewest commands answered, most begun)}."""
-    disk, told, out, points = Disk(work.state), 0, {}, 0
+    """All states that a power cut may leave: {digest: {rule: (fewest commands answered, most begun)}}, and what they hold,
+    packed, as a journal is mostly zeros."""
+    disk, told, points = Disk(work.state), 0, 0
+    out, packed = collections.defaultdict(dict), {}
     # Commands that prepare are the first of each life; those of the workload are told by their answers.
     ready = False
     for record, marks in records:
@@ -138,12 +142,15 @@ def cuts(work, records, seeds):
             points += 1
             for rule in RULES:
                 for seed in range(seeds):
-                    content = disk.left(rule, seed)
-                    key = rule, tuple(sorted(content.items()))
-                    least, most = out.get(key, (told, told + 1))
+                    content = sorted(disk.left(rule, seed).items())
+                    digest = hashlib.sha256(repr([(name, hashlib.sha256(data).digest()) for name, data in content]).encode())
+                    key = digest.digest()
+                    if key not in packed:
+                        packed[key] = [(name, zlib.compress(data, 1)) for name, data in content]
+                    least, most = out[key].get(rule, (told, told + 1))
                     # If two cuts leave the same, it must do for the later one.
-                    out[key] = max(least, told), max(most, told + 1)
-    return points, out
+                    out[key][rule] = max(least, told), max(most, told + 1)
+    return points, out, packed
 
 
 def judge(work, what, least, most):
@@ -185,29 +192,27 @@ def campaign(name, folder, commands, seeds):
                 marks[sent] = len(work.steps)
 
         records.append((work.life(life, act), marks))
-    points, states = cuts(work, records, seeds)
-    by_content = collections.defaultdict(list)
-    for (rule, content), bounds in states.items():
-        by_content[content].append((rule, bounds))
+    points, states, packed = cuts(work, records, seeds)
     table = {rule: collections.Counter() for rule in RULES}
     examples, number, lock = {}, iter(range(10**9)), threading.Lock()
 
-    def one(content):
+    def one(key):
         with lock:
             place = os.path.join(folder, f"cut-{next(number)}")
-        put(place, dict(content))
+        content = {name: zlib.decompress(data) for name, data in packed[key]}
+        put(place, content)
         what = found(work, place)
-        for rule, bounds in by_content[content]:
+        for rule, bounds in states[key].items():
             outcome = judge(work, what, *bounds)
             with lock:
                 table[rule][outcome] += 1
-                examples.setdefault((rule, outcome), {part: len(data) for part, data in content})
+                examples.setdefault((rule, outcome), {name: len(data) for name, data in content.items()})
         shutil.rmtree(place)
 
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        for done in [pool.submit(one, content) for content in by_content]:
+        for done in [pool.submit(one, key) for key in states]:
             done.result()
-    print(f"\n{name}: {len(work.steps)} commands, power cut after each of {points} calls, {len(by_content)} different states")
+    print(f"\n{name}: {len(work.steps)} commands, power cut after each of {points} calls, {len(states)} different states")
     for rule in RULES:
         print(f"  {'what is promised' if rule == 'promised' else 'what ext4 does besides'}")
         for outcome in OUTCOMES:
@@ -225,7 +230,7 @@ def main():
     parser.add_argument("--seeds", type=int, default=10, help="states tried for each cut; the first four are the extremes")
     options = parser.parse_args()
     if os.getuid() != 0:
-        sys.exit("tracing a daemon that forbids it needs root: run this as root")
+        sys.exit("tracing a daemon that forbids it needs root, or user namespaces (unshare --user --map-root-user)")
     interruptible()
     tables = {}
     try:

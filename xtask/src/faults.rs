@@ -3,7 +3,7 @@
 use crate::Failure;
 use crate::packages::{STRACE, SWTPM, ensure};
 use crate::run::{cargo, command, must, target};
-use crate::test::with_vtpmd;
+use crate::test::{as_root, with_vtpmd};
 
 /// Kills of `vtpmd` in `cargo xtask test`.
 const SHORT: u32 = 200;
@@ -48,7 +48,7 @@ pub(crate) fn short_power_cuts() -> Result<(), Failure> {
 }
 
 fn power_cuts(arguments: &[&str]) -> Result<(), Failure> {
-    let mut cuts = with_vtpmd(command("python3", &["tests/powercut/run.py"]))?;
+    let mut cuts = with_vtpmd(as_root("tests/powercut/run.py"))?;
     cuts.args(arguments);
     must(cuts)
 }

@@ -24,7 +24,12 @@ pub fn protect(stays: bool) -> Protection {
     let limit = Rlimit { current: Some(0), maximum: Some(0) };
     let no_cores = setrlimit(Resource::Core, limit).is_ok();
     let lifted = || setrlimit(Resource::Memlock, Rlimit { current: None, maximum: None }).is_ok();
-    let may_lock = || capabilities(None).is_ok_and(|own| own.effective.contains(CapabilitySet::IPC_LOCK));
+    let may_lock = || {
+        let capable = capabilities(None).is_ok_and(|own| own.effective.contains(CapabilitySet::IPC_LOCK));
+        // In a user namespace of a container the capability counts for nothing, and the limit holds.
+        let map = std::fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+        capable && map.split_whitespace().eq(["0", "0", "4294967295"])
+    };
     let unlimited = getrlimit(Resource::Memlock).current.is_none() || lifted() || (stays && may_lock());
     let flags = MlockAllFlags::CURRENT | MlockAllFlags::FUTURE | MlockAllFlags::ONFAULT;
     let no_swap = unlimited && mlockall(flags).is_ok();

@@ -188,9 +188,12 @@ impl Machine for Daemon {
         let mut buffer = [0; 4096];
         let mut filled = 0;
         while filled < 10 {
-            match self.data.read(&mut buffer[filled..])? {
-                0 => return Err(ErrorKind::UnexpectedEof.into()),
-                n => filled += n,
+            match self.data.read(&mut buffer[filled..]) {
+                Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+                Ok(n) => filled += n,
+                // A debugger looked in.
+                Err(e) if e.kind() == ErrorKind::Interrupted => {}
+                Err(e) => return Err(e),
             }
         }
         let size = In(&buffer[2..]).u32().unwrap_or(0) as usize;

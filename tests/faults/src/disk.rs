@@ -200,6 +200,12 @@ impl FaultyDisk {
         Self(Arc::new(Mutex::new(world)))
     }
 
+    /// What a program would find, by name.
+    pub fn contents(&self) -> BTreeMap<String, Vec<u8>> {
+        let world = self.world();
+        world.names.iter().map(|(name, file)| (name.clone(), world.files[*file].cache.clone())).collect()
+    }
+
     /// Counts a call, and says what goes wrong with it.
     fn call(&self) -> io::Result<(MutexGuard<'_, World>, Option<Fault>)> {
         let mut world = self.world();

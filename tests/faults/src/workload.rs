@@ -314,22 +314,26 @@ fn one(ground: Ground, faults: &[(u64, Fault)], losses: &mut Vec<String>) -> Opt
 
 /// Looks at what the fault left, in all the ways that may be found; returns how many they are.
 fn judged(ground: Ground, disk: &FaultyDisk, known: &Known, lose: &mut dyn FnMut(String)) -> Option<u64> {
-    // What is on the disk after the fault, and what a power cut now would leave.
-    let mut cases = 0;
+    // What is on the disk after the fault, and what a power cut now would leave. Where nothing is on its way these are the
+    // same, and looked at once.
     let cut = disk.lost_power() || !disk.is_dead();
-    for seed in 0..if cut { RESTARTS } else { 1 } {
-        cases += 1;
-        if let Err(what) = judge(ground, &disk.restarted(seed, cut), known) {
-            lose(format!("restart {seed}: {what}"));
-        }
-    }
+    let mut ways: Vec<(u64, bool)> = (0..if cut { RESTARTS } else { 1 }).map(|seed| (seed, cut)).collect();
     if !cut || !disk.is_dead() {
-        cases += 1;
-        if let Err(what) = judge(ground, &disk.restarted(0, false), known) {
-            lose(format!("after the fault: {what}"));
+        ways.push((0, false));
+    }
+    let mut seen = Vec::new();
+    for (seed, cut) in ways {
+        let restarted = disk.restarted(seed, cut);
+        let contents = restarted.contents();
+        if seen.contains(&contents) {
+            continue;
+        }
+        seen.push(contents);
+        if let Err(what) = judge(ground, &restarted, known) {
+            lose(format!("restart {seed} ({}): {what}", if cut { "power cut" } else { "after the fault" }));
         }
     }
-    Some(cases)
+    Some(seen.len() as u64)
 }
 
 /// What a campaign found.

@@ -41,7 +41,7 @@ enum Material {
     Key(Zeroizing<Vec<u8>>),
     /// Not the passphrase, but HMAC-SHA-512 keyed with it, from which PBKDF2 goes on with any salt; and the key that swtpm
     /// makes of it.
-    Pbkdf2(Hmac<Sha512>, SwtpmKey),
+    Pbkdf2(Box<Hmac<Sha512>>, SwtpmKey),
     /// Not the passphrase, but its SHA-512, which begins with swtpm's key.
     Digest(Zeroizing<[u8; 64]>),
 }
@@ -180,7 +180,7 @@ impl SealKey {
                 let keyed =
                     Hmac::new_from_slice(&bytes).map_err(|_| failure!("--{option}: the passphrase cannot be used"))?;
                 let swtpm = SwtpmKey::from_passphrase(&bytes, swtpm::Kdf::Pbkdf2, size);
-                (Material::Pbkdf2(keyed, swtpm), Kdf::Pbkdf2)
+                (Material::Pbkdf2(Box::new(keyed), swtpm), Kdf::Pbkdf2)
             }
             KeyKind::Passphrase(PassphraseKdf::Sha512) => {
                 let mut digest = Zeroizing::new([0; 64]);
