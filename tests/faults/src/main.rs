@@ -1,9 +1,9 @@
 //! Runs every single fault, on all processors, and prints what was tried and what was lost.
 
+use core::sync::atomic::{AtomicUsize, Ordering};
 use sealwright_faults::{Fault, Form, Ground, Outcome, campaign_of, combinations, conversions};
 use std::process::ExitCode;
 use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Runs with several faults, on each ground.
 const RUNS: u64 = 2000;
