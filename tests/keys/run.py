@@ -220,6 +220,7 @@ def tpm(s, name, binary):
     pin = s.write("pin", "1234")
     s.address(f"TPM_{name}", f"tpm:{sock}?pcrs=sha256:0+7&auth-file={pin}")
     s.contract(f"tpm_is_{name.lower()}")
+    s.contract(f"anchor_in_{name.lower()}")
     s.stop()
     s.stopped(f"TPM_{name}")
 
@@ -359,6 +360,53 @@ def rotation(s):
         raise Failed(f"a start without the key manager: {refused.stderr}")
 
 
+def shred(s):
+    """vtpmd state shred with libvirt as the key manager: the VM's secret is destroyed there, and a copy of the state is of no
+    use any more."""
+    program = vtpmd_program()
+    define, options = start_libvirt(s)
+    define("shred-web")
+    define("shred-db")
+    # The scheme's {vm} stands for the name.
+    manager = f"libvirt:vtpm/shred-{{vm}}{options}"
+    state, ctrl = s.folder / "state", s.folder / "ctrl"
+    state.mkdir()
+    words = [program, "socket", "--tpm2", "--tpmstate", f"dir={state}", "--ctrl", f"type=unixio,path={ctrl}", "--vm", "web",
+             "--flags", "startup-clear", "--key-manager", manager]
+    daemon = s.start(*words)
+    s.wait("vtpmd", lambda: (state / "tpm.state").exists() and ctrl.exists())
+    daemon.terminate()
+    daemon.wait(10)
+    s.processes.remove(daemon)
+    copy = (state / "tpm.state").read_bytes()
+    command = [program, "state", "shred", "--tpmstate", f"dir={state}", "--key-manager", manager]
+    run(*command, "--reason", "a test", "--grace", "0", "--confirm", "web")
+    refused = subprocess.run([str(word) for word in words], capture_output=True, text=True)
+    if refused.returncode == 0 or "a test" not in refused.stderr:
+        raise Failed(f"a start in the time of grace: {refused.stderr}")
+    finish = [*command[:-1], manager.replace("libvirt-sock", "absent"), "--finish"]
+    try:
+        run(*finish)
+        raise Failed("finished without the key manager")
+    except Failed as refused:
+        if "cannot be reached" not in str(refused):
+            raise
+    if not (state / "tpm.state").exists():
+        raise Failed("the state was erased before its key was destroyed")
+    told = run(*command, "--finish")
+    sock = s.folder / "run/libvirt/libvirt-sock"
+    left = run("virsh", "-c", f"secret+unix:///session?socket={sock}", "secret-list")
+    if "destroyed: " not in told or "vtpm shred-web" in left or "vtpm shred-db" not in left or (state / "tpm.state").exists():
+        raise Failed(f"{told}\n{left}")
+    # Elsewhere, without the order.
+    (s.folder / "state2").mkdir()
+    (s.folder / "state2/tpm.state").write_bytes(copy)
+    words = [str(word).replace(f"dir={state}", f"dir={state}2") for word in words]
+    refused = subprocess.run(words, capture_output=True, text=True)
+    if refused.returncode == 0 or "has no key" not in refused.stderr:
+        raise Failed(f"a start on a copy: {refused.stderr}")
+
+
 def kmip(s):
     port, certificates = free_port(), ROOT / "crates/keys/tests/certificates"
     (s.folder / "policy").mkdir()
@@ -400,7 +448,7 @@ with ProxyKmipClient(hostname="127.0.0.1", port={port}, cert="{certificates}/cli
 
 
 ALL = {"barbican": barbican, "keystone": keystone, "softhsm": softhsm, "vtpmd": vtpmd, "swtpm": swtpm, "libvirt": libvirt,
-       "kmip": kmip, "rotation": rotation}
+       "kmip": kmip, "rotation": rotation, "shred": shred}
 
 
 def main(names):

@@ -14,7 +14,7 @@ use sealwright_keys::Order;
 use sealwright_state::anchor::{Anchor, FileAnchor};
 use sealwright_state::backend::{Backend, Device, Durability, Folder};
 use sealwright_state::disk::HostFolder;
-use sealwright_state::{DataKey, KeyContext, KeyError, KeyManager, Kind, Settings, Store, WrappedKey};
+use sealwright_state::{DataKey, KeyContext, KeyError, KeyId, KeyManager, Kind, Settings, Store, WrappedKey};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -65,6 +65,18 @@ impl KeyManager for Early {
 
     fn unwrap(&self, context: &KeyContext, wrapped: &WrappedKey) -> Result<DataKey, KeyError> {
         self.ask()?.unwrap(context, wrapped)
+    }
+
+    fn is_outdated(&self, wrapped: &WrappedKey) -> bool {
+        self.0.is_outdated(wrapped)
+    }
+
+    fn destroy(&self, key: &KeyId) -> Result<(), KeyError> {
+        self.ask()?.destroy(key)
+    }
+
+    fn disable(&self, key: &KeyId) -> Result<(), KeyError> {
+        self.ask()?.disable(key)
     }
 }
 

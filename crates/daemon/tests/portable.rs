@@ -3,12 +3,11 @@
 
 mod common;
 
-use common::{Daemon, Folder, VTPMD, key_file};
+use common::{Daemon, Folder, VTPMD, key_file, killed};
 use core::fmt::Debug;
-use core::time::Duration;
 use std::ffi::OsStr;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 
 fn state<S: AsRef<OsStr>>(words: &[S]) -> Output {
     Command::new(VTPMD).arg("state").args(words).output().unwrap()
@@ -149,52 +148,6 @@ fn opens_with_one_of(place: &str, keys: &[&str], scratch: &Path) -> bool {
     })
 }
 
-/// The conversion of these words, killed before each of its changes of files one by one, or, without strace, at instants.
-fn killed(words: &[&str], mut after: impl FnMut()) -> u32 {
-    let mut kills = 0;
-    let command = |program: &str| {
-        let mut command = Command::new(program);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        command
-    };
-    if Command::new("strace").arg("-V").stdout(Stdio::null()).status().is_err() {
-        for step in 0..40 {
-            let mut child = command(VTPMD).arg("state").args(words).spawn().unwrap();
-            std::thread::sleep(Duration::from_micros(step * 500));
-            let _ = child.kill();
-            child.wait().unwrap();
-            kills += 1;
-            after();
-        }
-        return kills;
-    }
-    for call in ["openat", "pwrite64", "fsync", "fdatasync", "renameat2", "renameat", "unlinkat"] {
-        for when in 1.. {
-            let inject = format!("inject={call}:signal=SIGKILL:when={when}");
-            let mut strace = command("strace");
-            strace.args([
-                "-f",
-                "-qq",
-                "-o",
-                "/dev/null",
-                "-e",
-                &format!("trace={call}"),
-                "-e",
-                &inject,
-                VTPMD,
-                "state",
-            ]);
-            if strace.args(words).status().unwrap().success() {
-                break;
-            }
-            assert!(when < 200, "{call} never ends");
-            kills += 1;
-            after();
-        }
-    }
-    kills
-}
-
 #[test]
 fn a_killed_conversion_leaves_the_old_or_the_new_state() {
     let folder = with_counter("killed", &[], 1);
@@ -211,10 +164,11 @@ fn a_killed_conversion_leaves_the_old_or_the_new_state() {
         // In place, to another key and back: every second time begins with the other one.
         for (from, to) in [(&a, &b), (&b, &a)] {
             let words = ["convert", "--from", place, "--key", from, "--to", place, "--new-key", to];
+            let again = ["convert", "--from", place, "--key", to, "--to", place, "--new-key", from];
             kills += killed(&words, || {
                 assert!(opens_with_one_of(place, &[&a, &b], &scratch), "{place} is lost");
                 // Whatever it was, it begins again with the old key.
-                state(&["convert", "--from", place, "--key", to, "--to", place, "--new-key", from]);
+                state(&again);
             });
             assert!(opens_with_one_of(place, &[to], &scratch), "{place} has not got its new key");
         }

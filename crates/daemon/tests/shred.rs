@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Daemon, Folder, VTPMD, command};
+use common::{Daemon, Folder, VTPMD, command, killed};
 use std::process::{Command, Output};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -149,4 +149,65 @@ fn an_order_that_was_changed_is_not_carried_out() {
     vm.refused(&["--finish"], "cannot be read");
     vm.good(&["--cancel"]);
     vm.start().kill();
+}
+
+#[test]
+fn a_killed_shredding_is_gone_on_with() {
+    let vm = Vm::new("shred-killed");
+    let names = ["tpm.state", ".lock"];
+    let state: Vec<Vec<u8>> =
+        names.iter().map(|name| std::fs::read(vm.folder.at("state").join(name)).unwrap()).collect();
+    let begin = |order: Option<&str>| {
+        let _ = std::fs::remove_dir_all(vm.folder.at("state"));
+        std::fs::create_dir(vm.folder.at("state")).unwrap();
+        names
+            .iter()
+            .zip(&state)
+            .for_each(|(name, bytes)| std::fs::write(vm.folder.at("state").join(name), bytes).unwrap());
+        if let Some(order) = order {
+            std::fs::write(vm.folder.at("state/tpm.order"), order).unwrap();
+        }
+    };
+    let words = |more: &[&'static str]| -> Vec<String> {
+        let all = ["shred", "--tpmstate", &vm.dir, "--key-manager", &vm.manager];
+        all.iter().chain(more).map(|word| (*word).to_owned()).collect()
+    };
+    let run = |words: &[String]| {
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        Command::new(VTPMD).arg("state").args(words).output().unwrap()
+    };
+    let killed = |words: &[String], after: &mut dyn FnMut()| {
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        killed(&words, after)
+    };
+    let schedule = words(&["--reason", "deleted", "--grace", "0", "--confirm", "web"]);
+    let mut kills = killed(&schedule, &mut || {
+        // The order stands whole, or there is none.
+        if vm.folder.at("state/tpm.order").exists() {
+            assert!(vm.refusal().contains("deleted"));
+        } else {
+            vm.start().kill();
+        }
+        begin(None);
+    });
+    let order = vm.order();
+    let finish = words(&["--finish"]);
+    begin(Some(&order));
+    kills += killed(&finish, &mut || {
+        assert!(!vm.refusal().is_empty(), "no kill lets the TPM start again");
+        let again = run(&finish);
+        assert!(again.status.success(), "{}", text(&again.stderr));
+        assert!(!vm.folder.at("state/tpm.state").exists());
+        begin(Some(&order));
+    });
+    let cancel = words(&["--cancel"]);
+    begin(Some(&order));
+    kills += killed(&cancel, &mut || {
+        if vm.folder.at("state/tpm.order").exists() {
+            assert!(run(&cancel).status.success());
+        }
+        vm.start().kill();
+        begin(Some(&order));
+    });
+    assert!(kills >= 20, "only {kills} kills");
 }

@@ -66,6 +66,27 @@ fn tpm_is_swtpm() {
     run(&|| open("TPM_SWTPM"), Traits::default());
 }
 
+/// The contract of anchors, and an Index that is left and found again.
+fn anchors_in(name: &str) {
+    let place = address(name);
+    let place = place.split('?').next().unwrap_or_default();
+    let traits = sealwright_state::anchor::contract::Traits { many: false };
+    let new = || crate::open_anchor(&format!("{place}?index=0x01800100")).unwrap();
+    sealwright_state::anchor::contract::run(&mut || new(), traits);
+}
+
+#[test]
+#[ignore = "needs vtpmd as a process: cargo xtask test keys"]
+fn anchor_in_vtpmd() {
+    anchors_in("TPM_VTPMD");
+}
+
+#[test]
+#[ignore = "needs swtpm: cargo xtask test keys"]
+fn anchor_in_swtpm() {
+    anchors_in("TPM_SWTPM");
+}
+
 #[test]
 #[ignore = "needs libvirtd: cargo xtask test keys"]
 fn libvirt() {

@@ -302,3 +302,50 @@ impl<S: Read + Write> Data<S> {
 pub(crate) fn key_file(path: &Path, digit: char) {
     std::fs::write(path, digit.to_string().repeat(64)).unwrap();
 }
+
+/// Runs `vtpmd state` with these words again and again and kills it before each of its calls that change files, one by one, or,
+/// without strace, at instants. `after` looks at what each kill left. Returns how many there were.
+pub(crate) fn killed(words: &[&str], mut after: impl FnMut()) -> u32 {
+    let mut kills = 0;
+    let command = |program: &str| {
+        let mut command = Command::new(program);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+        command
+    };
+    if Command::new("strace").arg("-V").stdout(Stdio::null()).status().is_err() {
+        for step in 0..40 {
+            let mut child = command(VTPMD).arg("state").args(words).spawn().unwrap();
+            std::thread::sleep(Duration::from_micros(step * 500));
+            let _ = child.kill();
+            child.wait().unwrap();
+            kills += 1;
+            after();
+        }
+        return kills;
+    }
+    for call in ["openat", "pwrite64", "fsync", "fdatasync", "renameat2", "renameat", "unlinkat"] {
+        for when in 1.. {
+            let inject = format!("inject={call}:signal=SIGKILL:when={when}");
+            let mut strace = command("strace");
+            strace.args([
+                "-f",
+                "-qq",
+                "-o",
+                "/dev/null",
+                "-e",
+                &format!("trace={call}"),
+                "-e",
+                &inject,
+                VTPMD,
+                "state",
+            ]);
+            if strace.args(words).status().unwrap().success() {
+                break;
+            }
+            assert!(when < 200, "{call} never ends");
+            kills += 1;
+            after();
+        }
+    }
+    kills
+}

@@ -3,6 +3,9 @@
 use super::*;
 use crate::tpm::double::{Double, Mood, double, execute, start};
 use sealwright_state::anchor::contract::{Traits, run};
+use sealwright_state::backend::Memory;
+use sealwright_state::{Settings, Store};
+use std::sync::Arc;
 
 const TRAITS: Traits = Traits { many: false };
 
@@ -29,8 +32,37 @@ fn runs_the_contract() {
     run(&mut || tpm.anchor(&format!("&auth-file={}", tpm.folder.path("pin").display())), TRAITS);
 }
 
+/// How often a command of this code was sent.
+fn sent(tpm: &Double, code: u8) -> usize {
+    let seen = tpm.seen.lock().unwrap();
+    seen.windows(10).filter(|head| head.starts_with(&[0x80, 2, 0, 0]) && head.ends_with(&[0, 0, 1, code])).count()
+}
+
 #[test]
-fn survives_the_host_and_takes_one_write_each_time() {
+fn a_run_takes_two_writes_however_long_it_is() {
+    let tpm = double();
+    let cell = Arc::default();
+    for (run, writes) in [(1, 2), (2, 4), (3, 4)] {
+        let settings = Settings { vm: Some(vm("a")), ..Settings::new(Kind::Tpm) };
+        let store = Store::new(Box::new(Memory::on(Arc::clone(&cell))), None, settings);
+        let mut store = store.with_anchor(tpm.anchor(""));
+        store.lock().unwrap();
+        if run == 1 {
+            store.create(b"0", "new").unwrap();
+        } else {
+            store.load().unwrap();
+        }
+        // A run without commits takes none.
+        (0..if run == 3 { 0 } else { 200 }).for_each(|_| drop(store.commit(b"1").unwrap()));
+        store.settle().unwrap();
+        store.unlock();
+        assert_eq!(sent(&tpm, 0x37), writes, "TPM2_NV_Write in run {run}");
+    }
+    assert_eq!(sent(&tpm, 0x2A), 1, "TPM2_NV_DefineSpace");
+}
+
+#[test]
+fn survives_the_host() {
     let tpm = double();
     let mut anchor = tpm.anchor("");
     anchor.prepare().unwrap();

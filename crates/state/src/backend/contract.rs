@@ -134,6 +134,43 @@ fn removes(rig: &impl Rig) {
     assert_eq!(rig.open().trace(), None, "what was removed on purpose is not missed");
 }
 
+fn an_order_stands_until_it_is_taken_back(rig: &impl Rig) {
+    let mut one = locked(rig);
+    if matches!(one.set_order(Some(b"x")), Err(StateError::NotOpen { .. })) {
+        assert_eq!(one.order().unwrap(), None, "who cannot keep orders has none");
+        return;
+    }
+    one.replace(&[1; 4096], 8192).unwrap();
+    let long = vec![0x41; super::MAX_ORDER];
+    for order in [&b"first"[..], &long, b"second"] {
+        one.set_order(Some(order)).unwrap();
+        assert_eq!(rig.open().order().unwrap().as_deref(), Some(order));
+    }
+    let too_long = vec![0x41; super::MAX_ORDER + 1];
+    assert!(matches!(one.set_order(Some(&too_long)), Err(StateError::TooLarge { .. })));
+    assert_eq!(rig.open().order().unwrap().as_deref(), Some(&b"second"[..]));
+    assert!(begins_with(&rig.open().read().unwrap().unwrap(), &[1; 4096]), "the journal is as it was");
+    one.unlock();
+    assert!(rig.open().set_order(None).is_err(), "not without the lock");
+    let mut other = locked(rig);
+    assert!(other.order().unwrap().is_some());
+    other.set_order(None).unwrap();
+    assert_eq!(rig.open().order().unwrap(), None);
+}
+
+fn erases(rig: &impl Rig) {
+    let mut one = locked(rig);
+    one.erase().unwrap();
+    one.replace(&[0x5A; 4096], 8192).unwrap();
+    one.append(4096, &[0xA5; 4096]).unwrap();
+    let kept = one.set_order(Some(b"the end")).is_ok();
+    one.erase().unwrap();
+    one.erase().unwrap();
+    assert_eq!(one.read().unwrap(), None);
+    assert_eq!(rig.open().read().unwrap(), None);
+    assert_eq!(rig.open().order().unwrap().is_some(), kept, "the order is not erased with it");
+}
+
 fn has_one_writer(rig: &impl Rig) {
     let mut one = locked(rig);
     assert!(one.is_locked());
@@ -176,6 +213,7 @@ macro_rules! contract {
     ($($rig:ident: $type:ty,)*) => { $(mod $rig {
         use super::*;
         contract!(@ $type, starts_with_nothing, keeps_what_is_replaced_and_appended, what_was_discarded_is_gone, removes,
+            an_order_stands_until_it_is_taken_back, erases,
             has_one_writer, a_newer_epoch_ends_the_older);
     })* };
     (@ $type:ty, $($test:ident),*) => { $(#[test] fn $test() { super::$test(&<$type>::new(stringify!($test))); })* };

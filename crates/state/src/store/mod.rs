@@ -23,7 +23,6 @@ use crate::key::{DataKey, KeyContext, KeyManager, WrappedKey};
 use crate::lease::Lease;
 use crate::seal::Sealer;
 use std::sync::Arc;
-use std::time::Instant;
 use subtle::ConstantTimeEq;
 
 /// What a store keeps, and how much of it.
@@ -93,7 +92,7 @@ pub struct Store {
     /// The epoch of this writer; 0 before its first write.
     epoch: u64,
     /// What the anchor was told last by this writer, and when.
-    told: Option<(Mark, Instant)>,
+    told: Option<(Mark, std::time::Instant)>,
 }
 
 impl Store {
