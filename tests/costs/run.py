@@ -154,13 +154,29 @@ def theirs(folder):
     if shutil.which("swtpm") is None:
         print("\n    swtpm is not installed", end="\n    ")
         return
-    _, found = commits(folder, "swtpm")
+    version = subprocess.run(["swtpm", "--version"], capture_output=True, text=True, check=False).stdout.split(",")[0]
+    show(version, commits(folder, "swtpm")[1])
+
+
+def in_their_format(folder):
+    """--state-format swtpm: the whole state into a new file, on the disk before its name."""
+    found = commits(folder, vtpmd(), more=["--state-format", "swtpm"])[1]
+    show("vtpmd", found)
+    for one in found:
+        names = [call.name for call in changing(one)]
+        moved = next((at for at, name in enumerate(names) if name.startswith("rename")), None)
+        syncs = [at for at, name in enumerate(names) if name in ("fsync", "fdatasync")]
+        if moved is None or not syncs or not syncs[0] < moved < syncs[-1]:
+            raise CaseFailed(f"a commit made these calls: {names}")
+
+
+def show(who, found):
+    """The ways of commits, by how often they were gone."""
     ways = {}
     for one in found:
         way = " ".join(call.name for call in changing(one))
         ways[way] = ways.get(way, 0) + 1
-    version = subprocess.run(["swtpm", "--version"], capture_output=True, text=True, check=False).stdout.split(",")[0]
-    print(f"\n    {version}")
+    print(f"\n    {who}")
     for way, count in sorted(ways.items(), key=lambda one: -one[1])[:3]:
         print(f"    {count} of {len(found)} commits: {way}", end="\n    ")
 
@@ -236,6 +252,7 @@ CASES = {
     "commit-synced": synced,
     "commit-unsynced": unsynced,
     "commit-durability-full": full,
+    "commit-in-swtpms-format": in_their_format,
     "commit-of-swtpm": theirs,
     "memory": memory,
 }

@@ -295,6 +295,13 @@ def single_file(place):
     play(setting, lambda: ["--key", f"pwdfd={setting.pipe(passphrase)}"], state=f"backend-uri=file://{path}")
 
 
+def in_swtpms_format(place):
+    """The state in swtpm's format, as by the name of swtpm."""
+    setting = Setting(place)
+    passphrase = setting.passphrase()
+    play(setting, lambda: ["--state-format", "swtpm", "--key", f"pwdfd={setting.pipe(passphrase)}"])
+
+
 def converted(place):
     """vtpmd convert to swtpm's format and back, and a start on a folder of swtpm's."""
     setting = Setting(place)
@@ -344,5 +351,6 @@ CASES = {
     "key-manager-file": by_manager_file,
     "key-manager-pwdfile": by_manager_passphrase,
     "single-file": single_file,
+    "swtpm-format": in_swtpms_format,
     "convert": converted,
 }
