@@ -3,7 +3,7 @@
 use crate::descriptor;
 use crate::failure::{Failure, failure};
 use crate::options::{Options, ProfileOption, ProfileSource, RemoveDisabled, StateFormat};
-use sealwright_tpm2::profile::{Choice, Profile};
+use sealwright_tpm2::profile::{Choice, Profile, for_fips_hosts};
 use serde_json::Value;
 use std::fs::File;
 use std::io::Read;
@@ -67,26 +67,13 @@ impl Fields {
     }
 
     /// Leaves out what hosts in FIPS mode do not have, of a profile of one's own choice.
-    fn without_what_fips_forbids(&mut self, all: &str) {
+    fn without_what_fips_forbids(&mut self) {
         if self.name != "custom" && !self.name.starts_with("custom:") {
             return;
         }
         let [_, algorithms, attributes, _] = &mut self.texts;
-        let text = algorithms.get_or_insert_with(|| all.to_owned());
-        let gone = |item: &&str| {
-            !["camellia", "tdes", "rsaes", "ecc-nist-p192"].contains(item)
-                && !["camellia-min-size=", "tdes-min-size=", "rsa-min-size=", "ecc-min-size="]
-                    .iter()
-                    .any(|beginning| item.starts_with(beginning))
-        };
-        let mut kept: Vec<&str> = text.split(',').filter(gone).collect();
-        kept.extend(["rsa-min-size=2048", "ecc-min-size=224"]);
-        *text = kept.join(",");
-        match attributes {
-            Some(text) if text.split(',').any(|item| item == "fips-host") => {}
-            Some(text) if !text.is_empty() => text.push_str(",fips-host"),
-            other => *other = Some("fips-host".to_owned()),
-        }
+        let (kept, named) = for_fips_hosts(algorithms.as_deref(), attributes.as_deref());
+        (*algorithms, *attributes) = (Some(kept), Some(named));
     }
 }
 
@@ -110,8 +97,7 @@ fn chosen(option: &ProfileOption) -> Result<Profile, Failure> {
         Some(RemoveDisabled::Check) => std::fs::read_to_string(FIPS_MODE).is_ok_and(|text| text.trim() == "1"),
     };
     if forbids {
-        let (all, _) = Profile::catalog(sealwright_tpm2::profile::List::Implemented);
-        fields.without_what_fips_forbids(&all);
+        fields.without_what_fips_forbids();
     }
     let [commands, algorithms, attributes, description] = fields.texts.each_ref().map(Option::as_deref);
     let choice = Choice { name: &fields.name, level: fields.level, commands, algorithms, attributes, description };

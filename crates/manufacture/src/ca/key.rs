@@ -1,6 +1,7 @@
 //! Keys of CAs: RSA and the NIST curves, in files or in a hardware security module.
 
 use super::exponent::private_exponent;
+use super::legacy;
 use super::pem;
 use super::pkcs11::TokenKey;
 use crate::certificate::PublicKey;
@@ -99,12 +100,12 @@ impl SigningKey {
         Ok(Self { secret: Secret::Ecc(curve, pair), public })
     }
 
-    /// The key of a PEM file: PKCS#8, plain or encrypted (PBES2), PKCS#1 or SEC 1.
+    /// The key of a PEM file: PKCS#8, plain or encrypted (PBES2), PKCS#1 or SEC 1, plain or encrypted in OpenSSL's
+    /// old way.
     pub fn from_pem(text: &[u8], password: Option<&[u8]>) -> Result<Self, Failure> {
-        if pem::first(text, "ENCRYPTED PRIVATE KEY").is_none() && find_legacy_encryption(text) {
-            return Err(failure!(
-                "the signing key is encrypted in OpenSSL's old way; convert it with: openssl pkcs8 -topk8 -v2 aes-256-cbc"
-            ));
+        if let Some(opened) = legacy::open(text, password) {
+            let (label, plain) = opened?;
+            return if label.starts_with("RSA") { Self::from_pkcs1(&plain) } else { Self::from_sec1(&plain, None) };
         }
         let decode = |label: &str| -> Option<Result<SecretDocument, Failure>> {
             let block = core::str::from_utf8(pem::first(text, label)?).ok()?;
@@ -259,9 +260,4 @@ impl SigningKey {
             Secret::Token(key) => key.sign(hash, &digest),
         }
     }
-}
-
-/// True if a block has the headers of RFC 1421.
-fn find_legacy_encryption(text: &[u8]) -> bool {
-    text.windows(10).any(|window| window == b"Proc-Type:")
 }

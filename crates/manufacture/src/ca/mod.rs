@@ -3,6 +3,7 @@
 mod create;
 mod exponent;
 mod key;
+mod legacy;
 mod local;
 mod pem;
 mod pkcs11;

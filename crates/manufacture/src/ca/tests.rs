@@ -52,16 +52,28 @@ fn keys_in_all_usual_forms_are_read_and_sign() {
         let plain = openssl(&["pkcs8", "-topk8", "-nocrypt", "-in", file]);
         let sealed = openssl(&["pkcs8", "-topk8", "-in", file, "-passout", "pass:secret"]);
         let first = SigningKey::from_pem(&key, None).unwrap();
-        for (text, password) in [(&plain, None), (&sealed, Some(&b"secret"[..]))] {
+        let kind = if key.starts_with(b"-----BEGIN RSA") { "rsa" } else { "ec" };
+        let legacy = ["-aes-256-cbc", "-aes-128-cbc", "-des3"].map(|cipher| {
+            let mut arguments = vec![kind, cipher, "-in", file, "-passout", "pass:secret"];
+            arguments.extend((kind == "rsa").then_some("-traditional"));
+            openssl(&arguments)
+        });
+        let secret = Some(&b"secret"[..]);
+        for (text, password) in
+            [(&plain, None), (&sealed, secret)].into_iter().chain(legacy.iter().map(|text| (text, secret)))
+        {
             let other = SigningKey::from_pem(text, password).unwrap();
             assert_eq!(other.public(), first.public());
             assert_eq!(other.hash(), hash);
             assert!(!other.sign(hash, b"message").unwrap().is_empty());
         }
-        assert!(SigningKey::from_pem(&sealed, None).unwrap_err().0.contains("no password"));
-        assert!(SigningKey::from_pem(&sealed, Some(b"other")).unwrap_err().0.contains("password is another"));
+        for sealed in [&sealed, &legacy[0]] {
+            assert!(SigningKey::from_pem(sealed, None).unwrap_err().0.contains("no password"));
+            assert!(SigningKey::from_pem(sealed, Some(b"other")).is_err());
+        }
     }
-    let legacy = b"-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\n\nAA==\n-----END RSA PRIVATE KEY-----\n";
+    let legacy = b"-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: RC4,00\n\nAAAA\n\
+        -----END RSA PRIVATE KEY-----\n";
     assert!(SigningKey::from_pem(legacy, Some(b"x")).unwrap_err().0.contains("openssl pkcs8"));
     assert!(SigningKey::from_pem(b"nothing", None).unwrap_err().0.contains("no private key"));
 }

@@ -14,7 +14,7 @@ use crate::failure::{Failure, failure};
 use request::{Answer, Request};
 use sealwright_core::{Engine, Platform, PlatformFault};
 use sealwright_tpm2::Tpm2;
-use sealwright_tpm2::libtpms::BUILTIN_PROFILES;
+use sealwright_tpm2::profile::Profile;
 use std::time::Instant;
 use zeroize::Zeroizing;
 
@@ -68,15 +68,11 @@ impl core::fmt::Debug for Vtpm {
 }
 
 impl Vtpm {
-    /// A new TPM, started. The profile is a JSON text with its StateFormatLevel; without one it is `null`.
-    pub fn new(profile: Option<&str>) -> Result<Self, Failure> {
+    /// A new TPM of this profile, started.
+    pub fn new(profile: Profile) -> Result<Self, Failure> {
         let mut host = Host(Instant::now());
-        let tpm = Tpm2::manufacture(&sealwright_crypto_native::NATIVE, &mut host);
-        let mut tpm = tpm.map_err(|_| failure!("the kernel gives no random numbers"))?;
-        if let Some(text) = profile {
-            tpm.set_libtpms_profile(text).map_err(|fault| failure!("the profile cannot be used: {fault}"))?;
-        }
-        Self { tpm, host }.started()
+        let tpm = Tpm2::manufacture_with(&sealwright_crypto_native::NATIVE, &mut host, profile);
+        Self { tpm: tpm.map_err(|_| failure!("the kernel gives no random numbers"))?, host }.started()
     }
 
     /// The TPM of a permanent state of libtpms, started.
@@ -99,9 +95,8 @@ impl Vtpm {
     }
 
     /// The JSON text of the profile, as swtpm says it.
-    pub fn profile(&self) -> &str {
-        let null = BUILTIN_PROFILES.iter().find(|profile| profile.name == "null");
-        self.tpm.libtpms_profile().unwrap_or(null.map(|profile| profile.text).unwrap_or_default())
+    pub fn profile(&self) -> String {
+        self.tpm.profile().active()
     }
 
     /// Runs a command that must succeed.

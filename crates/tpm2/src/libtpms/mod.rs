@@ -25,8 +25,7 @@ pub use builtin::{ALL_ALGORITHMS, ALL_COMMANDS, BUILTIN_PROFILES, BuiltinProfile
 pub use fault::{ExportFault, ImportFault};
 
 use crate::engine::Tpm2;
-use crate::profile::Profile;
-use alloc::{sync::Arc, vec::Vec};
+use alloc::vec::Vec;
 use sealwright_core::Platform;
 use sealwright_crypto::{Crypto, drbg::STATE};
 use zeroize::Zeroizing;
@@ -83,16 +82,6 @@ impl Tpm2 {
     ) -> Result<Zeroizing<Vec<u8>>, ExportFault> {
         self.tpm(platform, 0).update_time();
         volatile::write(self.crypto, &self.state, wall_clock)
-    }
-
-    /// Gives a new TPM the profile of this JSON text, which must name its StateFormatLevel; it decides what libtpms can
-    /// read the state, and the TPM keeps to it.
-    ///
-    /// # Errors
-    /// If the text names no level, or one that is not known.
-    pub fn set_libtpms_profile(&mut self, text: &str) -> Result<(), ImportFault> {
-        Arc::make_mut(&mut self.state.permanent).profile = Profile::chosen(text)?;
-        Ok(())
     }
 
     /// The JSON text of the profile with which libtpms made the TPM; `None` for the `null` profile.

@@ -19,14 +19,6 @@ fn null_commands() -> impl Iterator<Item = u32> {
 }
 
 impl Profile {
-    /// The profile of a text that a user chose, of a level that is known here.
-    pub(super) fn chosen(text: &str) -> Result<Self, ImportFault> {
-        match level_of(text) {
-            Some(found) if found > NEWEST_LEVEL => Err(ImportFault::FormatLevel { found, known: NEWEST_LEVEL }),
-            _ => Self::of_text(text).ok_or(ImportFault::Value { part: "profile", field: "StateFormatLevel" }),
-        }
-    }
-
     /// Reads the text with its length and the NUL at its end.
     pub(super) fn read(s: &mut Source<'_>) -> Result<Self, ImportFault> {
         let bytes = s.array("profile")?;

@@ -304,6 +304,19 @@ fn describe(name: &str) -> Option<String> {
     (name == custom).then(|| json(&choice, level))
 }
 
+/// Algorithms and attributes of a profile of one's own choice, without what hosts in FIPS mode do not have.
+pub fn for_fips_hosts(algorithms: Option<&str>, attributes: Option<&str>) -> (String, String) {
+    const GONE: [&str; 4] = ["camellia", "tdes", "rsaes", "ecc-nist-p192"];
+    const SIZES: [&str; 4] = ["camellia-min-size=", "tdes-min-size=", "rsa-min-size=", "ecc-min-size="];
+    let (all, _) = Profile::catalog(List::Implemented);
+    let kept = algorithms.unwrap_or(&all).split(',');
+    let kept = kept.filter(|item| !GONE.contains(item) && !SIZES.iter().any(|beginning| item.starts_with(beginning)));
+    let kept: Vec<&str> = kept.chain(["rsa-min-size=2048", "ecc-min-size=224"]).collect();
+    let attributes = attributes.unwrap_or_default().split(',').filter(|item| !item.is_empty() && *item != "fips-host");
+    let attributes: Vec<&str> = attributes.chain(["fips-host"]).collect();
+    (kept.join(","), attributes.join(","))
+}
+
 /// Names of the built-in profiles; the first is the newest.
 pub fn names() -> Vec<&'static str> {
     BUILTIN_PROFILES.iter().map(|built_in| built_in.name).chain([CUSTOM.0]).collect()

@@ -20,6 +20,7 @@ use options::{Act, Options, Overwrite};
 use rustix::fs::Access;
 use sealwright_crypto::Curve;
 use sealwright_state::swtpm::SwtpmKey;
+use sealwright_tpm2::profile::Profile;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -154,7 +155,7 @@ fn work(options: &Options, log: &Log) -> Result<(), Failure> {
 }
 
 /// What the vTPM gets, of the command line and then of the configuration.
-fn order(options: &Options, config: &Config, profile: &profile::Profile) -> Result<Order, Failure> {
+fn order(options: &Options, config: &Config, profile: &Profile) -> Result<Order, Failure> {
     let given = options.banks.join(",");
     let given = if given.split(',').all(|bank| bank.trim().is_empty()) { None } else { Some(given) };
     let banks = given.or_else(|| config.filled("active_pcr_banks")).unwrap_or_else(|| BANKS.to_owned());
@@ -182,7 +183,7 @@ fn order(options: &Options, config: &Config, profile: &profile::Profile) -> Resu
         None | Some("2048") => KeyAlgorithm::Rsa(2048),
         Some("3072") => KeyAlgorithm::Rsa(3072),
         Some("4096") => KeyAlgorithm::Rsa(4096),
-        Some("max") => KeyAlgorithm::Rsa(profile.largest_rsa()),
+        Some("max") => KeyAlgorithm::Rsa(profile::largest_rsa(profile)),
         Some(other) => return Err(failure!("Unsupported RSA key size {other}.")),
     };
     let first = algorithm(&options.ek1, "ek1keyalgo")?.unwrap_or(rsa);
@@ -208,7 +209,7 @@ fn manufacture(
     options: &Options,
     place: &Place,
     order: &Order,
-    profile: &profile::Profile,
+    profile: &Profile,
     (key, config): (Option<&SwtpmKey>, &Config),
     log: &Log,
 ) -> Result<(), Failure> {
@@ -216,7 +217,7 @@ fn manufacture(
     if options.overwrite != Overwrite::Replace && place.is_used()? {
         return Err(failure!("Found existing TPM state '{}', made meanwhile.", place.path().display()));
     }
-    let mut tpm = profile.new_tpm()?;
+    let mut tpm = Vtpm::new(profile.clone())?;
     log.say(&format!("Active profile: {}", tpm.profile()));
     let mut authority = Authority::new(options, config, log);
     let copies = vtpm::make(&mut tpm, order, &mut authority, log)?;

@@ -4,8 +4,7 @@ use super::options::{Options, ProfileSource};
 use crate::config::Config;
 use crate::failure::{Failure, failure};
 use crate::file;
-use crate::vtpm::Vtpm;
-use sealwright_tpm2::libtpms::{ALL_ALGORITHMS, ALL_COMMANDS, BUILTIN_PROFILES};
+use sealwright_tpm2::profile::{self, Choice, Profile, ProfileFault};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
@@ -16,78 +15,63 @@ const DISTRO: &str = "/usr/share/swtpm/profiles";
 /// Characters of the longest name.
 const LONGEST: usize = 32;
 
-/// The StateFormatLevel of profiles of the user's that restrict nothing: commands and algorithms of libtpms 0.10.
-const CUSTOM_LEVEL: u32 = 7;
-/// The level that RSA-4096 came with.
-const RSA_4096_LEVEL: u32 = 8;
+/// Says 1 on a host in FIPS mode.
+const FIPS_MODE: &str = "/proc/sys/crypto/fips_enabled";
+/// Fields of a profile beside its name and level.
+const TEXTS: [&str; 4] = ["Commands", "Algorithms", "Attributes", "Description"];
 
 /// Names of the profiles that need no file.
 pub(super) fn builtin_names() -> Vec<&'static str> {
-    BUILTIN_PROFILES.iter().map(|profile| profile.name).collect()
+    profile::names()
 }
 
-/// A profile that was chosen, as the text that goes into the state; `null` has none there.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Profile {
-    text: Option<String>,
-    level: u32,
+/// Bits of the largest RSA key of a profile.
+pub(super) fn largest_rsa(profile: &Profile) -> u16 {
+    // libtpms has them from the level of default-v2 on.
+    let level = serde_json::from_str::<Value>(&profile.active()).ok();
+    let level = level.and_then(|text| text.get("StateFormatLevel")?.as_u64());
+    if level.is_some_and(|level| level >= 8) { 4096 } else { 3072 }
 }
 
-impl Profile {
-    /// The profile of states that have none.
-    const NULL: Self = Self { text: None, level: 1 };
-
-    /// A new TPM of this profile.
-    pub(super) fn new_tpm(&self) -> Result<Vtpm, Failure> {
-        Vtpm::new(self.text.as_deref())
+/// The profile of a JSON text of the user's.
+fn of_text(text: &str, for_fips: bool) -> Result<Profile, Failure> {
+    let parsed: Value = serde_json::from_str(text).map_err(|error| failure!("The profile is no JSON: {error}"))?;
+    let name = parsed.get("Name").and_then(Value::as_str);
+    let name = name.ok_or_else(|| failure!("Failed to get 'Name' from profile '{text}'."))?;
+    if name.chars().count() > LONGEST {
+        return Err(failure!("Profile name must not exceed {LONGEST} characters."));
     }
-
-    /// Bits of the largest RSA key.
-    pub(super) const fn largest_rsa(&self) -> u16 {
-        if self.level < RSA_4096_LEVEL { 3072 } else { 4096 }
+    let unknown = parsed.as_object().into_iter().flatten().map(|(key, _)| key.as_str());
+    if let Some(key) =
+        unknown.into_iter().find(|key| !["Name", "StateFormatLevel"].contains(key) && !TEXTS.contains(key))
+    {
+        return Err(failure!("The profile '{name}' has the field '{key}', which is none of a profile."));
     }
-
-    /// The profile of a JSON text of the user's.
-    fn of_text(text: &str, remove_disabled: Option<&str>) -> Result<Self, Failure> {
-        let parsed: Value = serde_json::from_str(text).map_err(|error| failure!("The profile is no JSON: {error}"))?;
-        let name = parsed.get("Name").and_then(Value::as_str);
-        let name = name.ok_or_else(|| failure!("Failed to get 'Name' from profile '{text}'."))?;
-        if name.chars().count() > LONGEST {
-            return Err(failure!("Profile name must not exceed {LONGEST} characters."));
+    let level = match parsed.get("StateFormatLevel") {
+        None => None,
+        Some(level) => {
+            let level = level.as_u64().and_then(|level| u32::try_from(level).ok());
+            Some(level.ok_or_else(|| failure!("The profile '{name}' has a StateFormatLevel that is no number."))?)
         }
-        if let Some(builtin) = BUILTIN_PROFILES.iter().find(|profile| profile.name == name) {
-            let text = (name != Self::NULL_NAME).then(|| builtin.text.to_owned());
-            return Ok(Self { text, level: builtin.level });
-        }
-        if name != "custom" && !name.starts_with("custom:") {
-            return Err(failure!("swtpm does not support a profile with name '{name}'"));
-        }
-        let restricts = |field: &str, all: &str| parsed.get(field).is_some_and(|value| value.as_str() != Some(all));
-        let restricted = [("Commands", ALL_COMMANDS), ("Algorithms", ALL_ALGORITHMS), ("Attributes", "")]
-            .into_iter()
-            .find(|(field, all)| restricts(field, all));
-        if let Some((field, _)) = restricted {
-            return Err(failure!(
-                "The profile '{name}' restricts {field}, which this TPM cannot enforce; choose a built-in profile."
-            ));
-        }
-        if remove_disabled == Some("fips-host") {
-            return Err(failure!(
-                "The profile '{name}' cannot be made one for FIPS hosts: this TPM cannot enforce that."
-            ));
-        }
-        let description = parsed.get("Description").and_then(Value::as_str);
-        let description = description.unwrap_or("A profile without restrictions.");
-        let text = format!(
-            "{{\"Name\":{},\"StateFormatLevel\":{CUSTOM_LEVEL},\"Commands\":\"{ALL_COMMANDS}\",\
-             \"Algorithms\":\"{ALL_ALGORITHMS}\",\"Description\":{}}}",
-            json!(name),
-            json!(description)
-        );
-        Ok(Self { text: Some(text), level: CUSTOM_LEVEL })
+    };
+    // They go back into JSON text as they are.
+    let safe = |text: &str| !text.contains(['"', '\\']) && !text.chars().any(char::is_control) && text.len() <= 8192;
+    let [commands, algorithms, attributes, description] = TEXTS.map(|field| parsed.get(field).and_then(Value::as_str));
+    if ![Some(name), commands, algorithms, attributes, description].into_iter().flatten().all(safe) {
+        return Err(failure!("A field of the profile is too long, or has quotes, backslashes or control characters."));
     }
-
-    const NULL_NAME: &str = "null";
+    let fips = for_fips && (name == "custom" || name.starts_with("custom:"));
+    let fips = fips.then(|| profile::for_fips_hosts(algorithms, attributes));
+    let (algorithms, attributes) = match &fips {
+        Some((algorithms, attributes)) => (Some(algorithms.as_str()), Some(attributes.as_str())),
+        None => (algorithms, attributes),
+    };
+    Profile::of_choice(&Choice { name, level, commands, algorithms, attributes, description }).map_err(|fault| {
+        match fault {
+            ProfileFault::Name(name) => failure!("swtpm does not support a profile with name '{name}'"),
+            fault => failure!("The profile '{name}' cannot be used: {fault}"),
+        }
+    })
 }
 
 /// The folder of the user's profiles.
@@ -158,9 +142,15 @@ pub(super) fn chosen(options: &Options, config: &Config) -> Result<Profile, Fail
     if options.reconfigure && !options.profiles.is_empty() {
         return Err(failure!("Reconfiguration does not accept a (new) profile."));
     }
+    let for_fips = match options.remove_disabled.as_deref() {
+        None => false,
+        // The engine's own cryptography has everything everywhere; what the host forbids is left out all the same.
+        Some("check") => std::fs::read_to_string(FIPS_MODE).is_ok_and(|text| text.trim() == "1"),
+        Some(_) => true,
+    };
     match chosen_text(options, config)? {
-        Some(text) => Profile::of_text(&text, options.remove_disabled.as_deref()),
-        None => Ok(Profile::NULL),
+        Some(text) => of_text(&text, for_fips),
+        None => Ok(Profile::null()),
     }
 }
 
@@ -191,8 +181,9 @@ pub(super) fn list(config: &Config) -> String {
     };
     part("local", local(config).and_then(|folder| of_folder(&folder)));
     part("distro", of_folder(DISTRO.as_ref()));
-    let builtin: Vec<&str> = BUILTIN_PROFILES.iter().map(|profile| profile.text).collect();
-    part("builtin", Some(format!("[{}]", builtin.join(","))));
+    // As the daemon says it, under another name.
+    let builtin = profile::available();
+    part("builtin", builtin.split_once(':').map(|(_, list)| list.to_owned()));
     format!("{{{}}}\n", parts.join(","))
 }
 
@@ -202,25 +193,30 @@ mod tests {
 
     #[test]
     fn profiles_are_chosen_by_their_text() {
-        let of = |text: &str| Profile::of_text(text, None);
-        assert_eq!(of(r#"{"Name":"null"}"#).unwrap(), Profile::NULL);
+        let of = |text: &str| of_text(text, false);
+        assert_eq!(of(r#"{"Name":"null"}"#).unwrap(), Profile::null());
         let v1 = of(r#"{"Name": "default-v1"}"#).unwrap();
-        assert!(v1.text.as_ref().unwrap().starts_with(r#"{"Name":"default-v1","StateFormatLevel":7,"#));
-        assert_eq!((v1.largest_rsa(), of(r#"{"Name":"default-v2"}"#).unwrap().largest_rsa()), (3072, 4096));
-        let custom = of(r#"{"Name":"custom:a","Description":"b"}"#).unwrap().text.unwrap();
+        assert!(v1.active().starts_with(r#"{"Name":"default-v1","StateFormatLevel":7,"#));
+        assert_eq!((largest_rsa(&v1), largest_rsa(&of(r#"{"Name":"default-v2"}"#).unwrap())), (3072, 4096));
+        assert_eq!(largest_rsa(&Profile::null()), 3072);
+        let custom = of(r#"{"Name":"custom:a","Description":"b"}"#).unwrap().active();
         assert!(custom.contains(r#""Name":"custom:a""#) && custom.ends_with(r#""Description":"b"}"#), "{custom}");
+        let fips = of_text(r#"{"Name":"custom"}"#, true).unwrap().active();
+        assert!(fips.contains(r#""Attributes":"fips-host""#) && !fips.contains("camellia"), "{fips}");
         for (text, why) in [
             (r#"{"Name":"other"}"#, "does not support"),
             (r#"{"Name":null}"#, "Failed to get"),
             ("{", "no JSON"),
-            (r#"{"Name":"custom","Algorithms":"rsa"}"#, "restricts Algorithms"),
-            (r#"{"Name":"custom","Attributes":"no-sha1-signing"}"#, "restricts Attributes"),
+            (r#"{"Name":"custom","Algorithms":"rsa"}"#, "cannot be used"),
+            (r#"{"Name":"custom","Nothing":"x"}"#, "none of a profile"),
+            (r#"{"Name":"custom","StateFormatLevel":"x"}"#, "no number"),
             (r#"{"Name":"012345678901234567890123456789012"}"#, "32 characters"),
         ] {
-            assert!(of(text).unwrap_err().0.contains(why), "{text}");
+            let fault = of(text).unwrap_err();
+            assert!(fault.0.contains(why), "{text}: {fault}");
         }
-        assert!(Profile::of_text(r#"{"Name":"custom"}"#, Some("fips-host")).is_err());
         assert!(by_name(&Config::default(), "../x").is_err());
         assert_eq!(by_name(&Config::default(), "builtin:null").unwrap(), r#"{"Name":"null"}"#);
+        assert!(list(&Config::default()).ends_with("]}\n"));
     }
 }

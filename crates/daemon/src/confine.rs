@@ -1,0 +1,136 @@
+//! What the process gives up once it has all that it needs: privileges, core dumps, and with Landlock every file but its
+//! own. The filter of system calls is beside this, in `seccomp`.
+//!
+//! Somebody who takes over this process by a flaw in the engine finds no other VM's state to read, no program to start
+//! and nobody to connect to.
+
+mod landlock;
+
+use crate::failure::{Failure, failure};
+use crate::log::say;
+use crate::options::{Endpoint, Options, SeccompAction, Source};
+pub(crate) use landlock::{Enforced, Reach};
+use rustix::process::{DumpableBehavior, Resource, Rlimit};
+use rustix::thread::{CapabilitySet, CapabilitySets};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+
+/// Open files that are enough: channels, the state with its lock and its folder, a log, and descriptors that clients
+/// send along.
+const OPEN_FILES: u64 = 128;
+/// The last capability that kernels know, and some more.
+const CAPABILITIES: u32 = 63;
+
+/// Whether the process confines itself when nothing is said about it: under its own name it does, as `swtpm` it has
+/// swtpm's habits.
+fn by_default() -> bool {
+    let program = std::env::args_os().next();
+    program.is_none_or(|program| Path::new(&program).file_name().is_none_or(|name| name != "swtpm"))
+}
+
+fn folder_of(path: &Path) -> PathBuf {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        _ => PathBuf::from("."),
+    }
+}
+
+fn socket(endpoint: Option<&Endpoint>) -> Option<PathBuf> {
+    match endpoint {
+        Some(Endpoint::Path { path, .. }) => Some(folder_of(path)),
+        _ => None,
+    }
+}
+
+/// The files that the options need after the start.
+fn reach(options: &Options) -> Reach {
+    let mut reach = Reach { connect: None, ..Reach::default() };
+    if let Some(state) = &options.state {
+        if state.single { reach.change.push(state.dir.clone()) } else { reach.own.push(state.dir.clone()) }
+    }
+    reach.own.extend(options.store.anchor.as_deref().map(folder_of));
+    reach.change.push("/dev/null".into());
+    reach.remove.extend(socket(options.ctrl.as_ref().map(|ctrl| &ctrl.endpoint)));
+    reach.remove.extend(socket(options.server.as_ref().map(|server| &server.endpoint)));
+    reach.remove.extend(socket(options.manage.as_ref()));
+    if let Some(Source::File(path)) = &options.pid {
+        reach.remove.push(folder_of(path));
+    }
+    if options.manage.is_some() || options.store.key_manager.is_some() {
+        // Key managers read key files, and the host's TPM, whenever a key is needed or changed.
+        reach.read.push("/".into());
+        reach.change.extend(["/dev/tpm0", "/dev/tpmrm0"].map(PathBuf::from).into_iter().filter(|path| path.exists()));
+        reach.any_connection = true;
+    }
+    reach
+}
+
+/// Limits of resources, for all threads.
+fn limits() -> Result<(), Failure> {
+    let failed = |what: &str, e| failure!("--confine: cannot limit {what}: {e}");
+    let none = Rlimit { current: Some(0), maximum: Some(0) };
+    rustix::process::setrlimit(Resource::Core, none).map_err(|e| failed("core dumps", e))?;
+    let now = rustix::process::getrlimit(Resource::Nofile);
+    let few = |limit: Option<u64>| Some(limit.unwrap_or(OPEN_FILES).min(OPEN_FILES));
+    let files = Rlimit { current: few(now.current), maximum: few(now.maximum) };
+    rustix::process::setrlimit(Resource::Nofile, files).map_err(|e| failed("open files", e))
+}
+
+/// True if only a privilege makes the state accessible: root, on files of another user.
+fn needs_override(options: &Options) -> bool {
+    let foreign = |path: &Path| std::fs::metadata(path).is_ok_and(|about| about.uid() != 0);
+    let anchor = options.store.anchor.as_deref().map(folder_of);
+    rustix::process::geteuid().is_root()
+        && (options.state.as_ref().is_some_and(|state| foreign(&state.dir)) || anchor.is_some_and(|dir| foreign(&dir)))
+}
+
+/// Gives up all capabilities of this thread and of those that it starts, but for access to files of others if `files`.
+fn capabilities(files: bool) -> Result<(), Failure> {
+    let failed = |e| failure!("--confine: cannot give up capabilities: {e}");
+    let keep = if files { CapabilitySet::DAC_OVERRIDE | CapabilitySet::FOWNER } else { CapabilitySet::empty() };
+    // Raising ambient ones again is not possible after this; an old kernel has none.
+    let _ = rustix::thread::clear_ambient_capability_set();
+    if rustix::process::geteuid().is_root() {
+        for number in 0..=CAPABILITIES {
+            let one = CapabilitySet::from_bits_retain(1_u64 << number);
+            if !keep.contains(one) {
+                // Numbers beyond those of the kernel, and containers that do not allow it: what counts is below.
+                let _ = rustix::thread::remove_capability_from_bounding_set(one);
+            }
+        }
+    }
+    let held = rustix::thread::capabilities(None).map_err(failed)?;
+    let sets = CapabilitySets {
+        effective: held.effective & keep,
+        permitted: held.permitted & keep,
+        inheritable: CapabilitySet::empty(),
+    };
+    rustix::thread::set_capabilities(None, sets).map_err(failed)
+}
+
+/// Confines the process, before any other thread runs. `connect` is the one port that it may connect to.
+pub(crate) fn apply(options: &Options, own_files: &[PathBuf], connect: Option<u16>) -> Result<(), Failure> {
+    if !options.confine.unwrap_or_else(by_default) {
+        return Ok(());
+    }
+    // A change of user makes a process dumpable again, as the system is set.
+    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)
+        .map_err(|e| failure!("cannot switch off core dumps: {e}"))?;
+    limits()?;
+    // Before Landlock, which itself needs no privilege after this.
+    rustix::thread::set_no_new_privs(true).map_err(|e| failure!("--confine: cannot give up new privileges: {e}"))?;
+    let mut reach = reach(options);
+    reach.connect = connect;
+    reach.change.extend(own_files.iter().cloned());
+    let keys = options.manage.is_some() || options.store.key_manager.is_some();
+    if keys && options.seccomp == Some(SeccompAction::None) {
+        // Some key managers are programs and services, with files that are not known here.
+        say!("with --seccomp action=none and a key manager this process is not confined to its files");
+    } else if reach.enforce()? == Enforced::No {
+        say!("this kernel has no Landlock: the process is not confined to its files");
+    }
+    capabilities(needs_override(options))
+}
+
+#[cfg(test)]
+mod tests;
