@@ -141,6 +141,8 @@ def keys(encrypted, old, new):
 SCENARIOS = {
     "takeover-plain": takeover("start", encrypted=False, cycles=False),
     "takeover-plain-convert": takeover("convert", encrypted=False, model="tis"),
+    "takeover-plain-name": takeover("name", encrypted=False),
     "takeover-encrypted": takeover("start", encrypted=True, model="tis"),
     "takeover-encrypted-convert-ovmf": takeover("convert", encrypted=True, firmware="ovmf"),
+    "takeover-encrypted-name": takeover("name", encrypted=True, model="tis"),
 }
