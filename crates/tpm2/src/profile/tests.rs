@@ -1,4 +1,5 @@
 use super::*;
+use sealwright_core::Engine as _;
 use sealwright_core::wire::Accept;
 
 fn custom<'a>(algorithms: Option<&'a str>, commands: Option<&'a str>, attributes: Option<&'a str>) -> Choice<'a> {
@@ -84,4 +85,27 @@ fn the_level_is_found() {
     assert_eq!(level_of(r#"{"Name":"x"}"#), None);
     assert_eq!(level_of(r#"{"StateFormatLevel":"x"}"#), None);
     assert_eq!(Profile::default().level(), 1);
+}
+
+/// Linux asks for as many commands as `TPM_PT_TOTAL_COMMANDS` says, and takes another number for a broken TPM.
+#[test]
+fn as_many_commands_are_listed_as_are_counted() {
+    for (name, commands) in [("null", 110), ("default-v1", 114), ("default-v2", 114)] {
+        let profile = Profile::of_choice(&Choice { name, ..Choice::default() }).unwrap();
+        let mut host = crate::testing::Host::default();
+        let mut tpm = crate::Tpm2::manufacture_with(&sealwright_crypto::RUST, &mut host, profile).unwrap();
+        tpm.power_on(&mut host);
+        let mut answer = [0; 4096];
+        tpm.execute(&mut host, 0, &[0x80, 1, 0, 0, 0, 12, 0, 0, 1, 0x44, 0, 0], &mut answer);
+        let mut ask = |capability: u8, first: u16, count: u8| {
+            let [high, low] = first.to_be_bytes();
+            let command = [0x80, 1, 0, 0, 0, 22, 0, 0, 1, 0x7A, 0, 0, 0, capability, 0, 0, high, low, 0, 0, 0, count];
+            tpm.execute(&mut host, 0, &command, &mut answer);
+            assert_eq!(answer[6..10], [0; 4], "{name}");
+            answer
+        };
+        let total = ask(6, 0x129, 1)[26];
+        let listed = ask(2, 0, total);
+        assert_eq!((listed[10], listed[18], total), (0, total, commands), "{name}");
+    }
 }

@@ -51,10 +51,7 @@ impl Execute for GetCapability {
         let (first, count) = (self.property, self.property_count);
         let limits = tpm.limits();
         let limits = limits.as_deref();
-        let commands = || {
-            let all = crate::commands::TABLE.iter().map(|entry| entry.spec);
-            all.filter(|spec| limits.is_none_or(|limits| limits.command(spec.code)))
-        };
+        let commands = || super::commands(limits);
         let permanent = &tpm.state.permanent;
         let (more_data, capability_data) = match capability {
             Capability::Algs => wrap(take(algorithms::from(first & 0xFFFF, limits), count), CapabilityData::Algs),

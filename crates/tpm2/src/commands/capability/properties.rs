@@ -32,7 +32,6 @@ pub(super) fn from(tpm: &Tpm<'_>, first: u32) -> impl Iterator<Item = TaggedProp
 }
 
 fn fixed(tpm: &Tpm<'_>, tag: u32) -> Option<u32> {
-    let commands = crate::commands::TABLE.len() as u32;
     Some(match tag {
         0x100 | 0x123 => text(*b"2.0\0"),
         0x101 | 0x124 => 0,
@@ -66,7 +65,8 @@ fn fixed(tpm: &Tpm<'_>, tag: u32) -> Option<u32> {
         0x121 => crate::structures::MAX_CONTEXT as u32,
         0x122 => 0x194,
         0x128 => crate::structures::MAX_COMMITS as u32,
-        0x129 | 0x12A => commands,
+        // Drivers ask for so many commands and take any other number for a fault.
+        0x129 | 0x12A => super::commands(tpm.limits().as_deref()).count() as u32,
         0x12B => 0,
         0x12C => MAX_NV_BUFFER as u32,
         0x12D => 0,
