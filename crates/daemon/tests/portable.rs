@@ -95,6 +95,12 @@ fn a_state_is_carried_in_a_file() {
     assert!(good(&["history", "--tpmstate", &to]).contains("imported"));
     refused(&import(&["--from-key", &b, "--key", &a]), "--overwrite");
 
+    // Over a state that was lost, which is refused unless it is meant.
+    std::fs::remove_file(other.at("state/tpm.state")).unwrap();
+    refused(&import(&["--from-key", &b, "--key", &a]), "has been one");
+    good(&import(&["--from-key", &b, "--key", &a, "--overwrite"]));
+    assert_eq!(counter(&other, &["--key", &a]), 3);
+
     // An older generation, over the newer state, which stays in the history.
     good(&export(&["--to-key", &b, "--generation", "3", "--overwrite"]));
     good(&import(&["--from-key", &b, "--key", &a, "--overwrite"]));
@@ -184,6 +190,7 @@ fn a_killed_conversion_leaves_the_old_or_the_new_state() {
         let open = opens_with_one_of(&own, &[&a], &scratch);
         assert!(open, "{own} is lost");
     });
+    println!("{kills} kills");
     assert!(kills >= 40, "only {kills} kills");
     assert_eq!(counter(&folder, &["--key", &a]), 1);
 }

@@ -209,5 +209,6 @@ fn a_killed_shredding_is_gone_on_with() {
         vm.start().kill();
         begin(Some(&order));
     });
+    println!("{kills} kills");
     assert!(kills >= 20, "only {kills} kills");
 }

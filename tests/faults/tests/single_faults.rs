@@ -7,6 +7,7 @@ fn no_single_fault_of_a_conversion_loses_both_states() {
     for form in Form::ALL {
         let mut outcome = Outcome::default();
         Fault::ALL.into_iter().for_each(|fault| conversions(form, fault, &mut outcome));
+        println!("{form:?}: {:?}, {} states looked at", outcome.faults, outcome.restarts);
         assert!(outcome.faults.values().all(|count| *count > 3), "{form:?}: {:?}", outcome.faults);
         assert!(outcome.losses.is_empty(), "{:#?}", outcome.losses);
     }
