@@ -8,7 +8,7 @@ use crate::failure::{Failure, failure};
 use crate::listen::{self, Bound, Listener};
 use crate::log::{self, say, trace};
 use crate::notify::Notify;
-use crate::options::{Interface, Options, Print, SeccompAction, StateFormat, StateOption};
+use crate::options::{Interface, Options, Print, Program, SeccompAction, StateFormat, StateOption};
 use crate::pid::PidFile;
 use crate::seal::SealKey;
 use crate::served::Served;
@@ -285,8 +285,13 @@ pub(crate) fn serve<T: Served + 'static>(
     ready: Option<background::Ready>,
     make: impl FnOnce(&Options, Arc<AtomicBool>) -> Result<T, Failure>,
 ) -> Result<ExitCode, Failure> {
-    if options.ctrl.is_none() && options.server.is_none() {
-        return Err(failure!("no channel was given: --ctrl, --server, --port or --fd is needed"));
+    // swtpm looks at its state first, and scripts ask it so whether that is in use.
+    let has_channel = || match (&options.ctrl, &options.server) {
+        (None, None) => Err(failure!("no channel was given: --ctrl, --server, --port or --fd is needed")),
+        _ => Ok(()),
+    };
+    if options.program == Program::Vtpmd {
+        has_channel()?;
     }
     if options.ctrl.is_none() && !options.not_need_init {
         return Err(failure!(
@@ -309,6 +314,7 @@ pub(crate) fn serve<T: Served + 'static>(
     let manage = options.manage.as_ref().map(|endpoint| bind("manage", endpoint)).transpose()?;
     let cancel = Arc::new(AtomicBool::new(false));
     let tpm = make(options, cancel.clone())?;
+    has_channel()?;
     let pid = options.pid.as_ref().map(PidFile::write).transpose()?;
     let needs = tpm.needs();
     let shared = Shared::new(tpm, cancel, options.reject_locality_4, options.allow_set_locality);

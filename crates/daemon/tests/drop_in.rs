@@ -274,6 +274,10 @@ fn item_6_one_lock_that_a_migration_hands_over() {
     let log = std::fs::read_to_string(there.at("log")).unwrap();
     assert!(log.contains("SWTPM_NVRAM_Lock_Dir: Could not lock access to lockfile"), "{log}");
     drop(refused);
+    // Scripts ask in this way whether a state is in use.
+    let line = ["socket", "--tpm2", "--tpmstate", &shared, "--flags", "not-need-init"];
+    let (code, _, stderr) = output(&line);
+    assert!(code == Some(1) && stderr.contains("Resource temporarily unavailable"), "{stderr}");
 
     let target = start(&there, &["--tpmstate", &shared, "--migration", "release-lock-outgoing,incoming"]);
     let mut arriving = target.control();

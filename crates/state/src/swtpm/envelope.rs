@@ -100,11 +100,30 @@ pub fn protection(bytes: &[u8]) -> Result<Protection, SwtpmError> {
 
 /// The blob of the engine in a file of swtpm's. A key that is given must be needed.
 pub fn open(bytes: &[u8], key: Option<&SwtpmKey>) -> Result<Zeroizing<Vec<u8>>, SwtpmError> {
-    let opened = header(bytes)?;
+    let opened = match header(bytes) {
+        Ok(opened) => opened,
+        Err(fault) => return open_bare(bytes, key).ok_or(fault),
+    };
     if opened.flags & (flag::MIGRATION | flag::MIGRATION_ENCRYPTED) != 0 {
         return Err(SwtpmError::damaged("it is a blob of a migration, not a file"));
     }
     open_parts(&opened, key)
+}
+
+/// First versions of swtpm wrote files without a header: a blob of libtpms, or one encrypted as in version 1.
+fn open_bare(bytes: &[u8], key: Option<&SwtpmKey>) -> Option<Zeroizing<Vec<u8>>> {
+    /// Magic numbers of the permanent and the volatile state, after their version.
+    const BLOBS: [[u8; 4]; 2] = [[0xAB, 0x36, 0x47, 0x23], [0x45, 0x63, 0x78, 0x89]];
+    if bytes.len() > MAX_BLOB {
+        return None;
+    }
+    match key {
+        None => {
+            let is_blob = bytes.first() == Some(&0) && BLOBS.iter().any(|magic| bytes.get(2..6) == Some(magic));
+            is_blob.then(|| Zeroizing::new(bytes.to_vec()))
+        }
+        Some(key) => decrypt_old(key, STATE, bytes).ok(),
+    }
 }
 
 /// The blob of the engine in the parts of the state.

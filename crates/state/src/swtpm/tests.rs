@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::disk::{Disk as _, HostFolder, How};
+use sealwright_crypto::{BlockCipher, CipherMode, HashAlg, RUST};
 use std::path::{Path, PathBuf};
 
 const PASSPHRASE: &[u8] = b"mypassword";
@@ -79,6 +80,25 @@ fn what_was_sealed_opens() {
     }
     assert_eq!(open(&seal(b"x", None).unwrap(), Some(&short)), Err(SwtpmError::NotEncrypted));
     assert!(matches!(seal(&vec![0; MAX_BLOB], None), Err(SwtpmError::TooLarge { .. })));
+}
+
+#[test]
+fn files_of_first_versions_have_no_header() {
+    let [(_, short), _] = keys();
+    for name in ["state2.permall", "state2.volatilestate"] {
+        let blob = open(&vector(name), Some(&short)).unwrap();
+        assert_eq!(open(&blob, None).unwrap(), blob);
+        // Encrypted: digest and blob, padded, with no IV.
+        let digest = RUST.hash.digest(HashAlg::Sha256, &[&blob]);
+        let mut plain = [&digest[..], &blob].concat();
+        let pad = 16 - plain.len() % 16;
+        plain.resize(plain.len() + pad, u8::try_from(pad).unwrap());
+        RUST.cipher.crypt(BlockCipher::Aes, CipherMode::Cbc, true, short.bytes(), &mut [0; 16], &mut plain).unwrap();
+        assert_eq!(open(&plain, Some(&short)).unwrap(), blob);
+        plain[100] ^= 1;
+        assert!(open(&plain, Some(&short)).is_err() && open(&plain, None).is_err());
+    }
+    assert!(open(&[0; 100], None).is_err());
 }
 
 #[test]

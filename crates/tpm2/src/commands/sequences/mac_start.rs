@@ -36,7 +36,9 @@ pub struct MacStartResponse {
 impl Execute for MacStart {
     fn execute(self, tpm: &mut Tpm<'_>) -> Result<MacStartResponse, Fault> {
         let key = tpm.object(self.key.0).map_err(|_| Fault::TYPE.at_handle(1))?;
-        let kind = match select_mac(&key, self.scheme)? {
+        let mac = select_mac(&key, self.scheme)?;
+        mac.check(tpm)?;
+        let kind = match mac {
             SelectedMac::Hmac(hash, secret) => SequenceKind::Hmac { hmac: HmacState::new(hash, secret) },
             SelectedMac::Cmac(cipher, secret) => {
                 SequenceKind::Cmac { cipher, key: secret.clone(), chain: [0; 16], pending: alloc::vec::Vec::new() }

@@ -47,6 +47,17 @@ pub(crate) enum SelectedMac<'a> {
     Cmac(BlockCipher, &'a SensitiveValue),
 }
 
+impl SelectedMac<'_> {
+    /// TPM_RC_HASH if the profile allows no HMAC with SHA-1.
+    pub(crate) fn check(&self, tpm: &Tpm<'_>) -> Result<(), Fault> {
+        let is_sha1 = matches!(self, Self::Hmac(HashAlg::Sha1, _));
+        if is_sha1 && tpm.has_attribute(crate::profile::attribute::NO_SHA1_HMAC_CREATION) {
+            return Err(Fault::HASH.at_parameter(2));
+        }
+        Ok(())
+    }
+}
+
 /// The scheme of a key and a caller together (Part 4, CryptSelectMac), and whether the key may be used for it.
 /// Response codes are those of MAC and MAC_Start: the key is handle 1, the scheme is parameter 2.
 pub(crate) fn select_mac(key: &Object, asked: Option<MacScheme>) -> Result<SelectedMac<'_>, Fault> {
@@ -111,7 +122,9 @@ pub struct MacResponse {
 impl Execute for Mac {
     fn execute(self, tpm: &mut Tpm<'_>) -> Result<MacResponse, Fault> {
         let key = tpm.object(self.key.0).map_err(|_| Fault::TYPE.at_handle(1))?;
-        let code = match select_mac(&key, self.scheme)? {
+        let mac = select_mac(&key, self.scheme)?;
+        mac.check(tpm)?;
+        let code = match mac {
             SelectedMac::Hmac(hash, secret) => tpm.crypto.hash.hmac(hash, secret, &[&self.buffer]),
             SelectedMac::Cmac(cipher, secret) => {
                 tpm.crypto.cipher.cmac(cipher, secret, &[&self.buffer]).map_err(fault_of)?
