@@ -119,7 +119,10 @@ impl Limits {
             let is_family = |(name, _): &&(&str, &str)| name.as_bytes() == item;
             if let Some((algorithm, least)) = least_of(item) {
                 self.least.retain(|(id, _)| *id != algorithm.id);
-                self.least.push((algorithm.id, least));
+                // The least that there is limits nothing, said or not.
+                if algorithm.least != Some(least) {
+                    self.least.push((algorithm.id, least));
+                }
             } else if let Some((_, beginning)) = FAMILIES.iter().find(is_family) {
                 for curve in CURVES.iter().filter(|curve| curve.name.starts_with(beginning)) {
                     self.curves |= 1u64.checked_shl(curve.id.into()).unwrap_or(0);
