@@ -65,6 +65,7 @@ impl Tpm2 {
             audit_commands: [crate::commands::SET_COMMAND_CODE_AUDIT_STATUS].into_iter().collect(),
             audit_hash: Some(HashAlg::Sha512),
             firmware_version: FIRMWARE,
+            pcr_allocated: crate::pcr::banks_of(profile.limits().as_deref()),
             profile,
             ..Permanent::empty()
         };

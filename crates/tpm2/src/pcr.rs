@@ -1,9 +1,11 @@
 //! Platform configuration registers (Part 1, 17), with the attributes of the PC Client platform.
 
+use crate::profile::Limits;
 use crate::state::Pcrs;
 use crate::structures::{Digest, HashAlg, PCR_COUNT, PcrSelection, PcrSelections};
 use crate::tpm::Tpm;
 use alloc::{sync::Arc, vec::Vec};
+use sealwright_core::wire::Accept;
 use sealwright_core::{Buffer, Fault};
 
 /// PCR that take the measurements of the H-CRTM sequence.
@@ -173,8 +175,13 @@ impl Tpm<'_> {
 
 /// All PCR in all banks: how a TPM is made.
 pub(crate) fn all_banks() -> PcrSelections {
+    banks_of(None)
+}
+
+/// All PCR in the banks of the hashes that a profile has; without limits, in all.
+pub(crate) fn banks_of(limits: Option<&Limits>) -> PcrSelections {
     let mut selections = PcrSelections::new();
-    for hash in HashAlg::ALL {
+    for hash in HashAlg::ALL.into_iter().filter(|hash| limits.is_none_or(|limits| limits.algorithm(hash.id()))) {
         selections.try_push(PcrSelection { hash, select: [0xFF; 3] });
     }
     selections

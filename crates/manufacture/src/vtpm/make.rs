@@ -233,7 +233,7 @@ impl Vtpm {
     }
 
     /// The PCR banks that the TPM has, by name, in its order.
-    fn pcr_banks(&mut self) -> Result<Vec<&'static str>, Failure> {
+    pub(super) fn pcr_banks(&mut self) -> Result<Vec<&'static str>, Failure> {
         const PCRS: u32 = 5;
         let mut answer = self.run("TPM2_GetCapability", Request::new(0x17A).u32(PCRS).u32(0).u32(64))?;
         answer.skip(1 + 4)?;

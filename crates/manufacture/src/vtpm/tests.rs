@@ -118,6 +118,20 @@ fn the_null_profile_has_no_rsa_4096() {
 }
 
 #[test]
+fn a_profile_without_sha1_has_no_bank_of_it() {
+    let algorithms = sealwright_tpm2::libtpms::ALL_ALGORITHMS.replace(",sha1", "");
+    let choice = Choice { name: "custom", algorithms: Some(&algorithms), ..Choice::default() };
+    let mut tpm = Vtpm::new(Profile::of_choice(&choice).unwrap()).unwrap();
+    let (log, path) = quiet();
+    set_pcr_banks(&mut tpm, &["sha256".to_owned()], &log).unwrap();
+    let said = std::fs::read_to_string(&path).unwrap();
+    std::fs::remove_file(path).unwrap();
+    assert!(said.contains("PCR banks sha256 among sha256,sha384,sha512."), "{said}");
+    let state = tpm.finish().unwrap();
+    assert_eq!(Vtpm::of_libtpms(&state).unwrap().pcr_banks().unwrap(), ["sha256", "sha384", "sha512"]);
+}
+
+#[test]
 fn pcr_banks_that_do_not_exist_are_refused() {
     let mut tpm = Vtpm::new(Profile::null()).unwrap();
     let refused = set_pcr_banks(&mut tpm, &["sm3".to_owned()], &Log::default()).unwrap_err();
