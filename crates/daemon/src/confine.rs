@@ -8,9 +8,10 @@ mod landlock;
 
 use crate::failure::{Failure, failure};
 use crate::log::say;
-use crate::options::{Endpoint, Options, SeccompAction, Source};
+use crate::options::{Endpoint, Options, Program, SeccompAction, Source};
+use crate::served::Needs;
 pub(crate) use landlock::{Enforced, Reach};
-use rustix::process::{DumpableBehavior, Resource, Rlimit};
+use rustix::process::{Resource, Rlimit};
 use rustix::thread::{CapabilitySet, CapabilitySets};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -20,13 +21,6 @@ use std::path::{Path, PathBuf};
 const OPEN_FILES: u64 = 128;
 /// The last capability that kernels know, and some more.
 const CAPABILITIES: u32 = 63;
-
-/// Whether the process confines itself when nothing is said about it: under its own name it does, as `swtpm` it has
-/// swtpm's habits.
-fn by_default() -> bool {
-    let program = std::env::args_os().next();
-    program.is_none_or(|program| Path::new(&program).file_name().is_none_or(|name| name != "swtpm"))
-}
 
 fn folder_of(path: &Path) -> PathBuf {
     match path.parent() {
@@ -42,13 +36,28 @@ fn socket(endpoint: Option<&Endpoint>) -> Option<PathBuf> {
     }
 }
 
+/// The folder of an anchor that is a file.
+fn anchor_folder(options: &Options) -> Option<PathBuf> {
+    let text = options.store.anchor.as_deref().filter(|text| !text.starts_with("tpm:"))?;
+    Some(folder_of(Path::new(text)))
+}
+
+/// A key manager is asked, now or by the management socket.
+fn uses_keys(options: &Options) -> bool {
+    options.manage.is_some() || options.store.key_manager.is_some()
+}
+
+fn uses_tpm(options: &Options) -> bool {
+    uses_keys(options) || options.store.anchor.as_deref().is_some_and(|text| text.starts_with("tpm:"))
+}
+
 /// The files that the options need after the start.
 fn reach(options: &Options) -> Reach {
-    let mut reach = Reach { connect: None, ..Reach::default() };
+    let mut reach = Reach::default();
     if let Some(state) = &options.state {
         if state.single { reach.change.push(state.dir.clone()) } else { reach.own.push(state.dir.clone()) }
     }
-    reach.own.extend(options.store.anchor.as_deref().map(folder_of));
+    reach.own.extend(anchor_folder(options));
     reach.change.push("/dev/null".into());
     reach.remove.extend(socket(options.ctrl.as_ref().map(|ctrl| &ctrl.endpoint)));
     reach.remove.extend(socket(options.server.as_ref().map(|server| &server.endpoint)));
@@ -56,12 +65,13 @@ fn reach(options: &Options) -> Reach {
     if let Some(Source::File(path)) = &options.pid {
         reach.remove.push(folder_of(path));
     }
-    if options.manage.is_some() || options.store.key_manager.is_some() {
-        // Key managers read key files, and the host's TPM, whenever a key is needed or changed.
+    if uses_keys(options) {
+        // Key managers read key files whenever a key is needed or changed.
         reach.read.push("/".into());
-        reach.change.extend(["/dev/tpm0", "/dev/tpmrm0"].map(PathBuf::from).into_iter().filter(|path| path.exists()));
         reach.any_connection = true;
     }
+    // The host's TPM, as a key manager or as an anchor.
+    reach.change.extend(["/dev/tpm0", "/dev/tpmrm0"].map(PathBuf::from).into_iter().filter(|_| uses_tpm(options)));
     reach
 }
 
@@ -76,18 +86,24 @@ fn limits() -> Result<(), Failure> {
     rustix::process::setrlimit(Resource::Nofile, files).map_err(|e| failed("open files", e))
 }
 
-/// True if only a privilege makes the state accessible: root, on files of another user.
-fn needs_override(options: &Options) -> bool {
-    let foreign = |path: &Path| std::fs::metadata(path).is_ok_and(|about| about.uid() != 0);
-    let anchor = options.store.anchor.as_deref().map(folder_of);
-    rustix::process::geteuid().is_root()
-        && (options.state.as_ref().is_some_and(|state| foreign(&state.dir)) || anchor.is_some_and(|dir| foreign(&dir)))
+/// The capabilities without which what goes on would fail.
+fn needed(reach: &Reach) -> CapabilitySet {
+    let mut needed = CapabilitySet::empty();
+    let foreign = |path: &PathBuf| std::fs::metadata(path).is_ok_and(|about| about.uid() != 0);
+    if rustix::process::geteuid().is_root() && reach.own.iter().chain(&reach.change).chain(&reach.remove).any(foreign) {
+        // Root on files of another user, as with a state that was made with --runas.
+        needed |= CapabilitySet::DAC_OVERRIDE | CapabilitySet::FOWNER;
+    }
+    if rustix::process::getrlimit(Resource::Memlock).maximum.is_some() {
+        // Memory may be locked by this right alone; without it, new memory and threads would be refused.
+        needed |= CapabilitySet::IPC_LOCK;
+    }
+    needed
 }
 
-/// Gives up all capabilities of this thread and of those that it starts, but for access to files of others if `files`.
-fn capabilities(files: bool) -> Result<(), Failure> {
+/// Gives up all capabilities of this thread and of those that it starts, but for these.
+fn capabilities(keep: CapabilitySet) -> Result<(), Failure> {
     let failed = |e| failure!("--confine: cannot give up capabilities: {e}");
-    let keep = if files { CapabilitySet::DAC_OVERRIDE | CapabilitySet::FOWNER } else { CapabilitySet::empty() };
     // Raising ambient ones again is not possible after this; an old kernel has none.
     let _ = rustix::thread::clear_ambient_capability_set();
     if rustix::process::geteuid().is_root() {
@@ -108,28 +124,26 @@ fn capabilities(files: bool) -> Result<(), Failure> {
     rustix::thread::set_capabilities(None, sets).map_err(failed)
 }
 
-/// Confines the process, before any other thread runs. `connect` is the one port that it may connect to.
-pub(crate) fn apply(options: &Options, own_files: &[PathBuf], connect: Option<u16>) -> Result<(), Failure> {
-    if !options.confine.unwrap_or_else(by_default) {
+/// Confines the process, before any other thread runs. The TPM says what it needs besides its state.
+pub(crate) fn apply(options: &Options, needs: &Needs) -> Result<(), Failure> {
+    // As swtpm it has swtpm's habits, unless told otherwise.
+    if !options.confine.unwrap_or(options.program == Program::Vtpmd) {
         return Ok(());
     }
-    // A change of user makes a process dumpable again, as the system is set.
-    rustix::process::set_dumpable_behavior(DumpableBehavior::NotDumpable)
-        .map_err(|e| failure!("cannot switch off core dumps: {e}"))?;
     limits()?;
     // Before Landlock, which itself needs no privilege after this.
     rustix::thread::set_no_new_privs(true).map_err(|e| failure!("--confine: cannot give up new privileges: {e}"))?;
     let mut reach = reach(options);
-    reach.connect = connect;
-    reach.change.extend(own_files.iter().cloned());
-    let keys = options.manage.is_some() || options.store.key_manager.is_some();
-    if keys && options.seccomp == Some(SeccompAction::None) {
+    reach.connect = needs.port;
+    reach.change.extend(needs.files.iter().cloned());
+    let capable = needed(&reach);
+    if uses_keys(options) && options.seccomp == Some(SeccompAction::None) {
         // Some key managers are programs and services, with files that are not known here.
         say!("with --seccomp action=none and a key manager this process is not confined to its files");
     } else if reach.enforce()? == Enforced::No {
         say!("this kernel has no Landlock: the process is not confined to its files");
     }
-    capabilities(needs_override(options))
+    capabilities(capable)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 
 mod background;
 mod capture;
+mod confine;
 mod control;
 mod convert;
 mod data;

@@ -15,7 +15,7 @@ use crate::served::Served;
 use crate::shared::Shared;
 use crate::tpm::{Manners, Tpm};
 use crate::user::Account;
-use crate::{data, info, instance, manage, private, profile, seccomp, storage};
+use crate::{confine, data, info, instance, manage, private, profile, seccomp, storage};
 use core::sync::atomic::AtomicBool;
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::fd::{AsFd, OwnedFd};
@@ -326,6 +326,7 @@ pub(crate) fn serve<T: Served + 'static>(
     let manage = manage.transpose()?;
     let notify = Notify::connect();
     let action = options.seccomp.unwrap_or(SeccompAction::Kill);
+    confine::apply(options, &needs)?;
     seccomp::install(action, needs.connects)?;
 
     let (listener, client) = match control {

@@ -3,6 +3,7 @@
 use crate::info;
 use crate::tpm::{Refused, Tpm, result};
 use sealwright_tpm2::profile::Profile;
+use std::path::PathBuf;
 use std::sync::PoisonError;
 
 /// Stops a command that runs, from another thread; false if that failed.
@@ -13,8 +14,12 @@ pub(crate) type Describe = Box<dyn Fn(u64) -> String + Send + Sync>;
 /// What a TPM needs of the system while it runs, besides its state and the channels.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Needs {
+    /// Files that are written.
+    pub(crate) files: Vec<PathBuf>,
     /// It connects to sockets.
     pub(crate) connects: bool,
+    /// The TCP port among them.
+    pub(crate) port: Option<u16>,
 }
 
 /// A TPM behind the channels. Numbers that are returned are results of the control channel.

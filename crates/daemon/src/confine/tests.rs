@@ -1,4 +1,5 @@
 use super::*;
+use crate::options::Interface;
 use crate::testing::Folder;
 use std::fs::File;
 use std::io::ErrorKind;
@@ -78,7 +79,7 @@ fn sockets_and_pid_files_can_be_removed_at_the_end_and_nothing_else() {
 #[test]
 fn capabilities_are_gone_for_good() {
     alone(|| {
-        capabilities(false).unwrap();
+        capabilities(CapabilitySet::empty()).unwrap();
         let held = rustix::thread::capabilities(None).unwrap();
         assert!(held.effective.is_empty() && held.permitted.is_empty() && held.inheritable.is_empty());
         let all = CapabilitySets {
@@ -90,9 +91,9 @@ fn capabilities_are_gone_for_good() {
     });
     if rustix::process::geteuid().is_root() {
         alone(|| {
-            capabilities(true).unwrap();
-            let held = rustix::thread::capabilities(None).unwrap();
             let kept = CapabilitySet::DAC_OVERRIDE | CapabilitySet::FOWNER;
+            capabilities(kept).unwrap();
+            let held = rustix::thread::capabilities(None).unwrap();
             assert!(kept.contains(held.effective) && !held.effective.is_empty());
         });
     }
@@ -107,13 +108,13 @@ fn the_options_say_what_is_needed() {
         "--anchor=/var/lib/anchors/vm",
     ];
     let words: Vec<String> = words.map(str::to_owned).to_vec();
-    let needed = reach(&Options::parse(&words, |_| None).unwrap());
+    let needed = reach(&Options::parse(Program::Vtpmd, Interface::Socket, &words, |_| None).unwrap());
     assert_eq!(needed.own, [PathBuf::from("/var/lib/vm/tpm"), "/var/lib/anchors".into()]);
     assert_eq!(needed.remove, [PathBuf::from("/run/vm"), "/run/pids".into()]);
     assert_eq!(needed.change, [PathBuf::from("/dev/null")]);
     assert!(needed.read.is_empty() && !needed.any_connection && needed.connect.is_none());
     let words = ["--tpmstate=backend-uri=file://state", "--key-manager=file:/keys/k"].map(str::to_owned);
-    let needed = reach(&Options::parse(&words, |_| None).unwrap());
+    let needed = reach(&Options::parse(Program::Vtpmd, Interface::Socket, &words, |_| None).unwrap());
     assert!(needed.own.is_empty() && needed.change.contains(&"state".into()));
     assert_eq!(needed.read, [PathBuf::from("/")]);
 }

@@ -205,6 +205,8 @@ pub(crate) struct Options {
     pub(crate) tpm2: bool,
     /// The seccomp filter.
     pub(crate) seccomp: Option<SeccompAction>,
+    /// Give up privileges and files after the start; by default under vtpmd's own name.
+    pub(crate) confine: Option<bool>,
     /// Start without CMD_INIT.
     pub(crate) not_need_init: bool,
     /// Send Startup at the start.
@@ -455,6 +457,13 @@ impl Options {
                     _ => return Err(failure!("--seccomp needs action=none, action=log or action=kill")),
                 });
                 s.finish()?;
+            }
+            "confine" => {
+                self.confine = Some(match value {
+                    "full" => true,
+                    "none" => false,
+                    _ => return Err(failure!("--confine: '{value}' is unknown; full and none are known")),
+                });
             }
             "migration" => {
                 let mut s = Suboptions::parse("migration", value)?;

@@ -21,7 +21,7 @@ pub(crate) const TABLE: &[Row] = &[
 ];
 
 /// Options of `vtpmd socket` that are known here.
-const SHARED: &str = "--ctrl, --server, --port, --fd, --terminate, --locality reject-locality-4, --daemon, --pid, --log, --runas, --chroot, --seccomp, --help";
+const SHARED: &str = "--ctrl, --server, --port, --fd, --terminate, --locality reject-locality-4, --daemon, --pid, --log, --runas, --chroot, --seccomp, --confine, --help";
 
 /// Everything from the command line.
 #[derive(Debug, Default)]

@@ -248,6 +248,12 @@ pub(crate) const TABLE: &[Row] = &[
         Process,
         "what happens on a system call that vtpmd does not need; default kill",
     ),
+    ours(row(
+        "confine",
+        "full|none",
+        Process,
+        "after the start give up capabilities, other files and connections; default full for vtpmd, none as swtpm",
+    )),
     ours(row("crypto", "native|rust", Process, "the cryptographic library")),
     row("print-capabilities", "", Print, "what this program can do, as JSON"),
     row("print-states", "", Print, "the states that are stored, as JSON"),

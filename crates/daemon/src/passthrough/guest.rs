@@ -7,7 +7,7 @@ use crate::failure::{Failure, failure};
 use crate::log::{say, trace};
 use crate::served::{Canceller, Describe, Needs, Served};
 use crate::tpm::{Refused, result};
-use sealwright_channel::{Control, Fault, capability};
+use sealwright_channel::{Address, Control, Fault, capability};
 use std::collections::BTreeSet;
 use std::io::Write;
 use std::path::PathBuf;
@@ -291,7 +291,11 @@ impl Served for Passthrough {
     }
 
     fn needs(&self) -> Needs {
-        Needs { connects: self.device.address().is_some() }
+        let port = match self.device.address() {
+            Some(Address::Tcp { port, .. }) => Some(*port),
+            _ => None,
+        };
+        Needs { files: self.cancel_path.iter().cloned().collect(), connects: self.device.address().is_some(), port }
     }
 
     fn init(&mut self, _delete_volatile: bool) -> Result<(), Refused> {
