@@ -8,7 +8,8 @@ mod landlock;
 
 use crate::failure::{Failure, failure};
 use crate::log::say;
-use crate::options::{Endpoint, Options, Program, SeccompAction, Source};
+use crate::options::{Endpoint, Options, Program, SeccompAction, Source, StateFormat};
+use crate::profile::FIPS_MODE;
 use crate::served::Needs;
 pub(crate) use landlock::{Enforced, Reach};
 use rustix::process::{Resource, Rlimit};
@@ -55,10 +56,20 @@ fn uses_tpm(options: &Options) -> bool {
 fn reach(options: &Options) -> Reach {
     let mut reach = Reach::default();
     if let Some(state) = &options.state {
-        if state.single { reach.change.push(state.dir.clone()) } else { reach.own.push(state.dir.clone()) }
+        if !state.single {
+            reach.own.push(state.dir.clone());
+        } else if options.state_format() == StateFormat::Swtpm {
+            // It is written anew beside the old one, which is then replaced.
+            reach.own.push(folder_of(&state.dir));
+        }
+        if state.single {
+            reach.change.push(state.dir.clone());
+        }
     }
     reach.own.extend(anchor_folder(options));
     reach.change.push("/dev/null".into());
+    // A profile may depend on it, at the first INIT.
+    reach.read.push(FIPS_MODE.into());
     reach.remove.extend(socket(options.ctrl.as_ref().map(|ctrl| &ctrl.endpoint)));
     reach.remove.extend(socket(options.server.as_ref().map(|server| &server.endpoint)));
     reach.remove.extend(socket(options.manage.as_ref()));

@@ -11,7 +11,7 @@ use std::io::Read;
 /// The longest text that is read.
 const MOST: u64 = 10 * 1024;
 /// Says 1 on a host in FIPS mode.
-const FIPS_MODE: &str = "/proc/sys/crypto/fips_enabled";
+pub(crate) const FIPS_MODE: &str = "/proc/sys/crypto/fips_enabled";
 
 fn read(from: File, name: &str) -> Result<String, Failure> {
     let mut text = String::new();

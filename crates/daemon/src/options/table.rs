@@ -252,7 +252,7 @@ pub(crate) const TABLE: &[Row] = &[
         "confine",
         "full|none",
         Process,
-        "after the start give up capabilities, other files and connections; default full for vtpmd, none as swtpm",
+        "after the start give up capabilities, other files and connections;\nfull is the default of vtpmd, none that of swtpm",
     )),
     ours(row("crypto", "native|rust", Process, "the cryptographic library")),
     row("print-capabilities", "", Print, "what this program can do, as JSON"),
