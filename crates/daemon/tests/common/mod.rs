@@ -95,12 +95,12 @@ pub(crate) fn command(folder: &Folder, extra: &[&str]) -> Command {
 }
 
 impl Daemon {
-    /// Starts a daemon and waits until its control socket answers.
+    /// Starts a daemon and waits until its control socket is there.
     pub(crate) fn start(folder: &Folder, extra: &[&str]) -> Self {
         Self::spawn(folder, &mut command(folder, extra))
     }
 
-    /// Starts this command and waits until its control socket answers.
+    /// Starts this command and waits until its control socket is there.
     pub(crate) fn spawn(folder: &Folder, command: &mut Command) -> Self {
         let (ctrl, data) = (folder.at("ctrl"), folder.at("data"));
         let _ = std::fs::remove_file(&ctrl);
@@ -115,11 +115,13 @@ impl Daemon {
         daemon
     }
 
-    /// Starts a daemon whose TPM runs.
+    /// Starts a daemon and waits until its TPM runs: the sockets are there earlier than that.
     pub(crate) fn running(folder: &Folder, extra: &[&str]) -> Self {
         let mut all = vec!["--flags", "startup-clear"];
         all.extend(extra);
-        Self::start(folder, &all)
+        let daemon = Self::start(folder, &all);
+        daemon.control().ask(1, &[], 8);
+        daemon
     }
 
     pub(crate) fn stderr(&mut self) -> String {
