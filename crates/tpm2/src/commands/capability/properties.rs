@@ -66,7 +66,7 @@ fn fixed(tpm: &Tpm<'_>, tag: u32) -> Option<u32> {
         0x122 => 0x194,
         0x128 => crate::structures::MAX_COMMITS as u32,
         // Drivers ask for so many commands and take any other number for a fault.
-        0x129 | 0x12A => super::commands(tpm.limits().as_deref()).count() as u32,
+        0x129 | 0x12A => tally(super::commands(tpm.limits().as_deref())) as u32,
         0x12B => 0,
         0x12C => MAX_NV_BUFFER as u32,
         0x12D => 0,
