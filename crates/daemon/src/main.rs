@@ -4,6 +4,7 @@
 //! One thread runs the control channel and everything about the process; another waits on the data channel and runs
 //! the engine, so the control channel answers, and cancels, while a long command runs.
 
+mod answer;
 mod background;
 mod capture;
 mod confine;
@@ -38,6 +39,7 @@ mod user;
 #[cfg(test)]
 mod testing;
 
+use crate::answer::{answer, answer_line};
 use failure::{Failure, failure};
 use options::{Interface, Options, Program, help};
 use std::process::ExitCode;
@@ -47,7 +49,7 @@ fn serve(program: Program, interface: Interface, words: &[String]) -> Result<Exi
     let options = Options::parse(program, interface, words, |name| std::env::var(name).ok())?;
     if options.help {
         let name = if program == Program::Swtpm { "swtpm" } else { "vtpmd" };
-        print!("{}", help::options(name, interface));
+        answer!("{}", help::options(name, interface));
         return Ok(ExitCode::SUCCESS);
     }
     run::run(&options)
@@ -62,7 +64,7 @@ fn shared_command(program: Program, command: &str, rest: &[String]) -> Option<Re
             "'cuse' is not supported: give the TPM to its users by 'chardev --vtpm-proxy', or by 'socket'"
         ))),
         "-v" | "--version" => {
-            println!(
+            answer_line!(
                 "TPM emulator version {}, vtpmd {} of the Sealwright project",
                 info::version(program),
                 env!("CARGO_PKG_VERSION")
@@ -82,7 +84,7 @@ fn swtpm(words: &[String]) -> Result<ExitCode, Failure> {
     if !matches!(command.as_str(), "-h" | "--help") {
         return Err(failure!("Unsupported TPM interface type '{command}'.\n{}", help::SWTPM));
     }
-    print!("{}", help::SWTPM);
+    answer!("{}", help::SWTPM);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -94,7 +96,7 @@ fn vtpmd(words: &[String]) -> Result<ExitCode, Failure> {
         return done;
     }
     match command.as_str() {
-        "-h" | "--help" => print!("{}", help::PROGRAM),
+        "-h" | "--help" => answer!("{}", help::PROGRAM),
         "convert" => return convert::command::convert(rest),
         "state" => return generations::run(rest),
         "passthrough" => return passthrough::run(rest),

@@ -1,5 +1,6 @@
 //! `--vtpm-proxy`: a TPM device of this host, made by the kernel's module `tpm_vtpm_proxy`.
 
+use crate::answer::answer_line;
 use crate::failure::{Failure, failure};
 use rustix::fd::OwnedFd;
 use rustix::io::Errno;
@@ -15,6 +16,6 @@ pub(crate) fn create() -> Result<OwnedFd, Failure> {
         Errno::ACCESS | Errno::PERM => failure!("--vtpm-proxy: {CONTROL} may not be opened by this user ({error})"),
         error => failure!("--vtpm-proxy: {CONTROL} made no device: {error}"),
     })?;
-    println!("New TPM device: /dev/tpm{} (major/minor = {}/{})", device.number, device.major, device.minor);
+    answer_line!("New TPM device: /dev/tpm{} (major/minor = {}/{})", device.number, device.major, device.minor);
     Ok(device.server)
 }

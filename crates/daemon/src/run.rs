@@ -1,5 +1,6 @@
 //! The life of `vtpmd socket` and `vtpmd chardev`: start in swtpm's order, the event loop, and a clean end.
 
+use crate::answer::answer_line;
 use crate::background::{self, Side};
 use crate::capture::Capture;
 use crate::control::{Control, Outcome};
@@ -59,7 +60,7 @@ fn print(options: &Options, what: Print) -> Result<ExitCode, Failure> {
         Print::Profiles => info::profiles(),
         Print::States => info::states(sizes(options, need_state(options)?)?),
     };
-    println!("{text}");
+    answer_line!("{text}");
     Ok(ExitCode::SUCCESS)
 }
 

@@ -59,3 +59,16 @@ fn a_key_manager_keeps_the_state_and_people_can_look_at_it() {
     assert!(text(&with(&["history"]).stdout).contains("restored from generation 2: a test"));
     assert!(text(&with(&["show"]).stdout).contains("NV Indexes        0"));
 }
+
+#[test]
+fn who_stops_reading_an_answer_is_no_failure() {
+    use std::process::Stdio;
+    let (reader, writer) = std::io::pipe().unwrap();
+    drop(reader);
+    let ended = Command::new(VTPMD).args(["state", "--help"]).stdout(writer).stderr(Stdio::piped()).output();
+    let ended = ended.unwrap();
+    assert!(ended.status.success() && ended.stderr.is_empty(), "{}", String::from_utf8_lossy(&ended.stderr));
+    let full = std::fs::OpenOptions::new().write(true).open("/dev/full").unwrap();
+    let ended = Command::new(VTPMD).args(["state", "--help"]).stdout(full).output().unwrap();
+    assert_eq!(ended.status.code(), Some(1));
+}

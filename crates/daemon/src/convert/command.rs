@@ -3,6 +3,7 @@
 
 use super::place::Place;
 use super::transfer::{self, End, Transfer};
+use crate::answer::{answer, answer_line};
 use crate::failure::{Failure, failure};
 use crate::options::convert::{Request, Words, parse};
 use crate::options::{KeyOption, Options, help};
@@ -91,7 +92,7 @@ fn transfer(command: Words, request: &Request) -> Result<Transfer, Failure> {
 fn run(command: Words, words: &[String]) -> Result<ExitCode, Failure> {
     let request = parse(command, words)?;
     if request.help {
-        print!(
+        answer!(
             "{}",
             match command {
                 Words::Convert => help::CONVERT,
@@ -110,11 +111,11 @@ fn run(command: Words, words: &[String]) -> Result<ExitCode, Failure> {
             "from": from.to_string(), "to": to.to_string(), "encrypted": sealed, "volatile": states.volatile.is_some(),
             "vm": states.vm.as_ref().map(|vm| vm.as_str()), "generation": states.generation,
         });
-        println!("{json:#}");
+        answer_line!("{json:#}");
     } else {
         let running = if states.volatile.is_some() { ", with the state of a running TPM" } else { "" };
         let sealed = if sealed { "encrypted" } else { "not encrypted" };
-        println!("{from}: the state is now in {to}, {sealed}{running}");
+        answer_line!("{from}: the state is now in {to}, {sealed}{running}");
     }
     Ok(ExitCode::SUCCESS)
 }

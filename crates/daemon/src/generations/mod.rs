@@ -7,6 +7,7 @@ mod shred;
 #[cfg(test)]
 mod tests;
 
+use crate::answer::{answer, answer_line};
 use crate::failure::{Failure, failure};
 use crate::options::generations::{Request, parse};
 use crate::options::help;
@@ -52,7 +53,7 @@ pub(crate) fn run(words: &[String]) -> Result<ExitCode, Failure> {
         return Err(failure!("what about the state? see vtpmd state --help"));
     };
     if matches!(name.as_str(), "-h" | "--help") {
-        print!("{}", help::STATE);
+        answer!("{}", help::STATE);
         return Ok(ExitCode::SUCCESS);
     }
     // These ask key managers, and may have to do with a vtpmd that runs.
@@ -69,7 +70,7 @@ pub(crate) fn run(words: &[String]) -> Result<ExitCode, Failure> {
     };
     let request = parse(rest)?;
     if request.help {
-        print!("{}", help::STATE);
+        answer!("{}", help::STATE);
         return Ok(ExitCode::SUCCESS);
     }
     // A key and a TPM's secrets will be in this memory.
@@ -77,9 +78,9 @@ pub(crate) fn run(words: &[String]) -> Result<ExitCode, Failure> {
     let mut store = open(&request)?;
     let answer = command(&request, &mut store)?;
     if request.json {
-        println!("{:#}", answer.json);
+        answer_line!("{:#}", answer.json);
     } else {
-        answer.lines.iter().for_each(|line| println!("{line}"));
+        answer.lines.iter().for_each(|line| answer_line!("{line}"));
     }
     Ok(ExitCode::SUCCESS)
 }

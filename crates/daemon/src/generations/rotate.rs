@@ -4,6 +4,7 @@
 //! changed under its lock.
 
 use super::words;
+use crate::answer::{answer, answer_line};
 use crate::failure::{Failure, failure};
 use crate::manage::client::{Client, NoClient};
 use crate::manage::{Change, Present};
@@ -44,7 +45,7 @@ fn keys(option: &str, address: Option<&String>, key: Option<&KeyOption>) -> Resu
 pub(super) fn run(what: What, words: &[String]) -> Result<ExitCode, Failure> {
     let request = parse(words)?;
     if request.help {
-        print!("{}", help::STATE);
+        answer!("{}", help::STATE);
         return Ok(ExitCode::SUCCESS);
     }
     if request.to_plain && what == What::Rewrap {
@@ -188,18 +189,20 @@ fn tell(what: What, before: &Present, after: &Present, as_json: bool) {
                 json!({ "dataKey": id.to_string(), "manager": wrapped.manager, "id": wrapped.key_id.as_str() })
             })
         };
-        println!("{:#}", json!({ "vm": after.vm.as_str(), "before": key(before), "after": key(after) }));
+        answer_line!("{:#}", json!({ "vm": after.vm.as_str(), "before": key(before), "after": key(after) }));
         return;
     }
     match (what, who(after)) {
         (What::Rewrap, Some(now)) => {
-            println!("VM {}: the data key {} is now wrapped by {now}", after.vm, after.id());
+            answer_line!("VM {}: the data key {} is now wrapped by {now}", after.vm, after.id());
         }
-        (_, Some(now)) => println!("VM {}: the state has the new data key {}, wrapped by {now}", after.vm, after.id()),
-        (_, None) => println!("VM {}: the state is not encrypted any more", after.vm),
+        (_, Some(now)) => {
+            answer_line!("VM {}: the state has the new data key {}, wrapped by {now}", after.vm, after.id())
+        }
+        (_, None) => answer_line!("VM {}: the state is not encrypted any more", after.vm),
     }
     if let Some(old) = who(before) {
-        println!("it was wrapped by {old}; older copies of the state still need that key");
+        answer_line!("it was wrapped by {old}; older copies of the state still need that key");
     }
-    println!("start vtpmd with the new key next time");
+    answer_line!("start vtpmd with the new key next time");
 }

@@ -5,6 +5,7 @@
 //! the anchor forget it. The order itself stays, so that a copy put back here later is refused.
 
 use super::{Answer, words};
+use crate::answer::{answer, answer_line};
 use crate::failure::{Failure, failure};
 use crate::options::help;
 use crate::options::shred::{Request, Step, parse};
@@ -22,7 +23,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 pub(super) fn run(words: &[String]) -> Result<ExitCode, Failure> {
     let request = parse(words)?;
     if request.help {
-        print!("{}", help::SHRED);
+        answer!("{}", help::SHRED);
         return Ok(ExitCode::SUCCESS);
     }
     private::protect(true)?;
@@ -35,9 +36,9 @@ pub(super) fn run(words: &[String]) -> Result<ExitCode, Failure> {
     job.store.unlock();
     let answer = answer?;
     if request.json {
-        println!("{:#}", answer.json);
+        answer_line!("{:#}", answer.json);
     } else {
-        answer.lines.iter().for_each(|line| println!("{line}"));
+        answer.lines.iter().for_each(|line| answer_line!("{line}"));
     }
     Ok(ExitCode::SUCCESS)
 }

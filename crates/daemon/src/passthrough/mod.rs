@@ -7,6 +7,7 @@ pub(crate) mod policy;
 mod probe;
 mod table;
 
+use crate::answer::{answer, answer_line};
 use crate::failure::{Failure, failure};
 use crate::options::passthrough::{self, PassthroughOptions};
 use crate::run::{self, Begun};
@@ -19,12 +20,12 @@ use std::process::ExitCode;
 pub(crate) fn run(words: &[String]) -> Result<ExitCode, Failure> {
     let options = PassthroughOptions::parse(words)?;
     if options.common.help {
-        print!("{}", passthrough::help());
+        answer!("{}", passthrough::help());
         return Ok(ExitCode::SUCCESS);
     }
     let policy = options.policy.as_deref().map(Policy::read).transpose()?.unwrap_or_default();
     if options.print_policy {
-        println!("{}", policy.to_json());
+        answer_line!("{}", policy.to_json());
         return Ok(ExitCode::SUCCESS);
     }
     let Some(source) = &options.source else {

@@ -181,8 +181,11 @@ impl Device {
                 StateError::Damaged { place, why: "both of its superblocks have wrong checksums".to_owned() }
             } else {
                 let swtpm = blocks.iter().any(|b| b.starts_with(b"nilmptws"));
-                let found =
-                    if swtpm { "the state of a TPM of swtpm" } else { "something that is not a state of this program" };
+                let found = if swtpm {
+                    "the state of a TPM of swtpm (--state-format swtpm goes on with it, vtpmd state import takes it over)"
+                } else {
+                    "something that is not a state of this program"
+                };
                 let found = found.to_owned();
                 StateError::Foreign { place, expected: format!("a {} state", self.kind), found }
             });
