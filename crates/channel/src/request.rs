@@ -2,7 +2,6 @@
 
 /// A command of the control channel; its value is the number on the wire.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Command {
     /// What the daemon can do.
     GetCapability = 0x01,
@@ -45,6 +44,35 @@ pub enum Command {
 }
 
 impl Command {
+    /// All of them, in the order of their numbers.
+    pub const ALL: [Self; 19] = [
+        Self::GetCapability,
+        Self::Init,
+        Self::Shutdown,
+        Self::GetTpmEstablished,
+        Self::SetLocality,
+        Self::HashStart,
+        Self::HashData,
+        Self::HashEnd,
+        Self::CancelTpmCmd,
+        Self::StoreVolatile,
+        Self::ResetTpmEstablished,
+        Self::GetStateBlob,
+        Self::SetStateBlob,
+        Self::Stop,
+        Self::GetConfig,
+        Self::SetDataFd,
+        Self::SetBufferSize,
+        Self::GetInfo,
+        Self::LockStorage,
+    ];
+
+    /// The command with this number, if there is one.
+    #[must_use]
+    pub fn from_number(number: u32) -> Option<Self> {
+        Self::ALL.into_iter().find(|command| *command as u32 == number)
+    }
+
     /// The name that swtpm's tools print for it.
     #[must_use]
     pub fn name(self) -> &'static str {
@@ -124,8 +152,25 @@ pub mod result {
     pub const KEY_NOT_FOUND: u32 = 0x0d;
     /// Input, output or a lock failed.
     pub const IO_ERROR: u32 = 0x1f;
+    /// The encryption of a blob does not open.
+    pub const DECRYPT_ERROR: u32 = 0x21;
     /// That locality is not allowed.
     pub const BAD_LOCALITY: u32 = 0x3d;
-    /// The bit of results that are no failure, such as "there is no such blob".
+    /// The bit of results that are no failure.
     pub const NON_FATAL: u32 = 0x800;
+    /// There is no such blob, or not yet.
+    pub const RETRY: u32 = NON_FATAL;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Command;
+
+    #[test]
+    fn numbers_follow_each_other_and_come_back() {
+        for (number, command) in (1..).zip(Command::ALL) {
+            assert_eq!((command as u32, Command::from_number(number)), (number, Some(command)));
+        }
+        assert_eq!([Command::from_number(0), Command::from_number(20)], [None; 2]);
+    }
 }

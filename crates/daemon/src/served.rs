@@ -1,7 +1,8 @@
 //! What the two channels serve: a TPM of our own ([`Tpm`]), or one that exists elsewhere and is passed through.
 
 use crate::info;
-use crate::tpm::{Refused, Tpm, result};
+use crate::tpm::{Refused, Tpm};
+use sealwright_channel::result;
 use sealwright_tpm2::profile::Profile;
 use std::path::PathBuf;
 use std::sync::PoisonError;

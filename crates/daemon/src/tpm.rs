@@ -9,34 +9,13 @@ use crate::seal::{Kind, Layer, SealFault, SealKey};
 use crate::storage::Kept;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::time::Duration;
+use sealwright_channel::result;
 use sealwright_core::{Engine, Platform, PlatformFault};
 use sealwright_state::StateError;
 use sealwright_tpm2::profile::Profile;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 use zeroize::Zeroizing;
-
-/// Result codes of the control channel (TPM 1.2 numbers, whatever the TPM).
-pub(crate) mod result {
-    /// Done.
-    pub(crate) const SUCCESS: u32 = 0;
-    /// Short or malformed request, or a blob that cannot be read.
-    pub(crate) const BAD_PARAMETER: u32 = 3;
-    /// Failed.
-    pub(crate) const FAIL: u32 = 9;
-    /// Unknown command, or not in this state of the TPM.
-    pub(crate) const BAD_ORDINAL: u32 = 0xa;
-    /// A blob needs a key that was not given.
-    pub(crate) const KEY_NOT_FOUND: u32 = 0xd;
-    /// Input or output failed; the lock is held by another process.
-    pub(crate) const IO_ERROR: u32 = 0x1f;
-    /// The seal of a blob does not open.
-    pub(crate) const DECRYPT_ERROR: u32 = 0x21;
-    /// A locality that does not exist or is refused.
-    pub(crate) const BAD_LOCALITY: u32 = 0x3d;
-    /// No such blob.
-    pub(crate) const RETRY: u32 = 0x800;
-}
 
 /// The largest blob that SET_STATEBLOB takes.
 pub(crate) const MAX_BLOB: usize = 512 * 1024;

@@ -1,14 +1,15 @@
 //! Answers requests.
 
-use super::request::{self, Command, Incoming, Request, Stream};
+use super::request::{self, Incoming, Request, Stream};
 use crate::log::{say, trace};
 use crate::served::Served;
 use crate::shared::Shared;
-use crate::tpm::{MAX_BLOB, Refused, result};
+use crate::tpm::{MAX_BLOB, Refused};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::net::SendFlags;
+use sealwright_channel::{Command, result};
 use std::sync::Arc;
 use zeroize::Zeroizing;
 
@@ -90,51 +91,49 @@ fn skip(fd: BorrowedFd<'_>, body: &[u8], head: usize, length: Option<usize>) {
     }
 }
 
-impl Command {
-    /// Commands that are refused while the TPM is off.
-    fn needs_running(self) -> bool {
-        matches!(
-            self,
-            Self::GetTpmEstablished
-                | Self::HashStart
-                | Self::HashData
-                | Self::HashEnd
-                | Self::CancelTpmCmd
-                | Self::StoreVolatile
-                | Self::ResetTpmEstablished
-                | Self::GetStateBlob
-        )
-    }
+/// Commands that are refused while the TPM is off.
+fn needs_running(command: Command) -> bool {
+    matches!(
+        command,
+        Command::GetTpmEstablished
+            | Command::HashStart
+            | Command::HashData
+            | Command::HashEnd
+            | Command::CancelTpmCmd
+            | Command::StoreVolatile
+            | Command::ResetTpmEstablished
+            | Command::GetStateBlob
+    )
+}
 
-    /// Commands that do something to the TPM as the guest sees it.
-    fn acts(self) -> bool {
-        matches!(
-            self,
-            Self::Init
-                | Self::Stop
-                | Self::SetLocality
-                | Self::HashStart
-                | Self::HashData
-                | Self::HashEnd
-                | Self::CancelTpmCmd
-                | Self::ResetTpmEstablished
-        )
-    }
+/// Commands that do something to the TPM as the guest sees it.
+fn acts(command: Command) -> bool {
+    matches!(
+        command,
+        Command::Init
+            | Command::Stop
+            | Command::SetLocality
+            | Command::HashStart
+            | Command::HashData
+            | Command::HashEnd
+            | Command::CancelTpmCmd
+            | Command::ResetTpmEstablished
+    )
+}
 
-    /// Commands that have nothing behind their number.
-    fn stands_alone(self) -> bool {
-        matches!(
-            self,
-            Self::Stop
-                | Self::Shutdown
-                | Self::GetTpmEstablished
-                | Self::HashStart
-                | Self::HashEnd
-                | Self::CancelTpmCmd
-                | Self::StoreVolatile
-                | Self::GetConfig
-        )
-    }
+/// Commands that have nothing behind their number.
+fn stands_alone(command: Command) -> bool {
+    matches!(
+        command,
+        Command::Stop
+            | Command::Shutdown
+            | Command::GetTpmEstablished
+            | Command::HashStart
+            | Command::HashEnd
+            | Command::CancelTpmCmd
+            | Command::StoreVolatile
+            | Command::GetConfig
+    )
 }
 
 impl Control {
@@ -156,7 +155,7 @@ impl Control {
                 let answer = self.answer(fd, request, &mut outcome);
                 let result = word(&answer, 0).unwrap_or(0);
                 trace!(2, "control answer 0x{result:x}");
-                if command.is_some_and(Command::acts) {
+                if command.is_some_and(acts) {
                     self.shared.after_control(number, result);
                 }
                 answer
@@ -172,7 +171,7 @@ impl Control {
         };
         let body = &*request.body;
         let bad = || answer(&[result::BAD_PARAMETER]);
-        if command.needs_running() && !self.shared.is_running() {
+        if needs_running(command) && !self.shared.is_running() {
             if command == Command::HashData {
                 skip(fd, body, 4, size(body, 0));
             }
@@ -181,7 +180,7 @@ impl Control {
                 _ => &[result::BAD_ORDINAL],
             });
         }
-        if command.stands_alone() && !body.is_empty() {
+        if stands_alone(command) && !body.is_empty() {
             return bad();
         }
         match command {

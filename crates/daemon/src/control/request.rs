@@ -6,6 +6,7 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{BorrowedFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags};
+use sealwright_channel::Command;
 use std::io::IoSliceMut;
 use std::time::Instant;
 
@@ -16,67 +17,14 @@ const STREAM: Duration = Duration::from_secs(30);
 /// What is read at once.
 const CHUNK: usize = 4096;
 
-/// The commands, by their numbers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Command {
-    GetCapability = 0x01,
-    Init = 0x02,
-    Shutdown = 0x03,
-    GetTpmEstablished = 0x04,
-    SetLocality = 0x05,
-    HashStart = 0x06,
-    HashData = 0x07,
-    HashEnd = 0x08,
-    CancelTpmCmd = 0x09,
-    StoreVolatile = 0x0a,
-    ResetTpmEstablished = 0x0b,
-    GetStateBlob = 0x0c,
-    SetStateBlob = 0x0d,
-    Stop = 0x0e,
-    GetConfig = 0x0f,
-    SetDataFd = 0x10,
-    SetBufferSize = 0x11,
-    GetInfo = 0x12,
-    LockStorage = 0x13,
-}
-
-impl Command {
-    /// All of them; the first has number 1.
-    const ALL: [Self; 19] = [
-        Self::GetCapability,
-        Self::Init,
-        Self::Shutdown,
-        Self::GetTpmEstablished,
-        Self::SetLocality,
-        Self::HashStart,
-        Self::HashData,
-        Self::HashEnd,
-        Self::CancelTpmCmd,
-        Self::StoreVolatile,
-        Self::ResetTpmEstablished,
-        Self::GetStateBlob,
-        Self::SetStateBlob,
-        Self::Stop,
-        Self::GetConfig,
-        Self::SetDataFd,
-        Self::SetBufferSize,
-        Self::GetInfo,
-        Self::LockStorage,
-    ];
-
-    fn from_number(number: u32) -> Option<Self> {
-        Self::ALL.into_iter().find(|c| *c as u32 == number)
-    }
-
-    /// Bytes after the command number, before any stream of data.
-    fn body(self) -> usize {
-        match self {
-            Self::Init | Self::HashData | Self::SetBufferSize | Self::LockStorage => 4,
-            Self::SetLocality | Self::ResetTpmEstablished => 1,
-            Self::GetStateBlob | Self::SetStateBlob => 12,
-            Self::GetInfo => 16,
-            _ => 0,
-        }
+/// Bytes after the command number, before any stream of data.
+const fn body(command: Command) -> usize {
+    match command {
+        Command::Init | Command::HashData | Command::SetBufferSize | Command::LockStorage => 4,
+        Command::SetLocality | Command::ResetTpmEstablished => 1,
+        Command::GetStateBlob | Command::SetStateBlob => 12,
+        Command::GetInfo => 16,
+        _ => 0,
     }
 }
 
@@ -149,9 +97,9 @@ pub(super) fn read(fd: BorrowedFd<'_>) -> Incoming {
             Ok(_) | Err(Errno::AGAIN) => {}
             Err(_) => return Incoming::Gone,
         }
-        let needed = bytes.first_chunk().map_or(4, |number| {
-            Command::from_number(u32::from_be_bytes(*number)).map_or(0, Command::body).saturating_add(4)
-        });
+        let needed = bytes
+            .first_chunk()
+            .map_or(4, |number| Command::from_number(u32::from_be_bytes(*number)).map_or(0, body).saturating_add(4));
         if bytes.len() >= needed || !ready(fd, until) {
             break;
         }

@@ -5,7 +5,8 @@
 use crate::instance::Maker;
 use crate::log::say;
 use crate::options::StateOption;
-use crate::tpm::{Refused, result};
+use crate::tpm::Refused;
+use sealwright_channel::result;
 use sealwright_core::{Platform, PlatformFault};
 use sealwright_state::swtpm::{Folder, Linear, Part, SwtpmError, SwtpmKey, open, seal};
 use std::time::Instant;

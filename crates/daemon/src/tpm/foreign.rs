@@ -1,10 +1,11 @@
 //! A TPM that swtpm has had until now: its folder is taken over at the first start, its blobs at a migration.
 
-use super::{Refused, Tpm, Trial, result};
+use super::{Refused, Tpm, Trial};
 use crate::convert::{self, SwtpmFolder};
 use crate::instance::Imported;
 use crate::log::say;
 use crate::seal::Kind;
+use sealwright_channel::result;
 use sealwright_state::swtpm::SwtpmError;
 use sealwright_tpm2::libtpms::ImportFault;
 use zeroize::Zeroizing;
