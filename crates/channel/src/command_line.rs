@@ -5,7 +5,21 @@ mod tables;
 
 pub use tables::{BIOS, IOCTL};
 
+use core::fmt;
 use std::ffi::OsString;
+use std::io::{ErrorKind, Write};
+
+/// Writes to standard output. Who stops reading, as `head` does, has all that it wants; what else fails ends the program, as
+/// an answer that is not whole must not look like one.
+pub fn print(text: fmt::Arguments<'_>) {
+    let mut out = std::io::stdout().lock();
+    if let Err(error) = out.write_fmt(text).and_then(|()| out.flush())
+        && error.kind() != ErrorKind::BrokenPipe
+    {
+        eprintln!("cannot write the answer: {error}");
+        std::process::exit(1);
+    }
+}
 
 /// A program: what its help, man page and shell completion are made of.
 #[derive(Debug)]

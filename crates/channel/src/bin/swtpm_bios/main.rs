@@ -1,9 +1,22 @@
 //! `swtpm_bios`: the commands that firmware sends to a TPM when a machine starts.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::indexing_slicing,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::unreachable,
+        clippy::todo,
+        clippy::unimplemented,
+        clippy::arithmetic_side_effects
+    )
+)]
 
 mod sequence;
 
 use sealwright_channel::Address;
-use sealwright_channel::command_line::{self, BIOS};
+use sealwright_channel::command_line::{self, BIOS, print};
 use sequence::{End, Sequence, Startup};
 use std::process::ExitCode;
 
@@ -73,7 +86,7 @@ fn main() -> ExitCode {
     };
     match order {
         Order::Print(text) => {
-            print!("{text}");
+            print(format_args!("{text}"));
             ExitCode::SUCCESS
         }
         Order::Run(address, sequence) => match sequence.run(&address) {

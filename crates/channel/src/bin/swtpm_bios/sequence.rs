@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 use rustix::rand::{GetRandomFlags, getrandom};
+use sealwright_channel::command_line::print;
 use sealwright_channel::{Address, Data, Fault, HEADER};
 use zeroize::Zeroizing;
 
@@ -94,7 +95,7 @@ impl Conversation<'_> {
             self.end = End::TpmError;
             let message = format!("{name} returned error code 0x{code:08x}");
             if self.on_stdout {
-                println!("{message}");
+                print(format_args!("{message}\n"));
             } else {
                 eprintln!("{message}");
             }
@@ -138,7 +139,7 @@ impl Sequence {
             tpm.send("TPM_PhysicalEnable", &tpm12(0x6f, &[]))?;
             tpm.send("TPM_PhysicalSetDeactivated", &tpm12(0x72, &[&[0]]))?;
             if deactivated {
-                println!("TPM requires a reset");
+                print(format_args!("TPM requires a reset\n"));
                 tpm.end = End::NeedsReset;
                 return Ok(());
             }

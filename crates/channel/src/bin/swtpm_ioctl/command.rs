@@ -1,5 +1,6 @@
 //! What the tool does, command by command.
 
+use sealwright_channel::command_line::print;
 use sealwright_channel::{BlobKind, BufferSize, Control, StateBlob};
 use std::fs::File;
 use std::io::{ErrorKind, Read, Write};
@@ -84,7 +85,7 @@ impl Action {
     /// Does it, and prints what there is to print.
     pub(crate) fn execute(&self, control: &mut Control) -> Result<(), String> {
         if let Some(text) = self.answer(control)? {
-            println!("{text}");
+            print(format_args!("{text}\n"));
         }
         Ok(())
     }

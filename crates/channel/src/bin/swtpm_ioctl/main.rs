@@ -1,9 +1,22 @@
 //! `swtpm_ioctl`: one command for a TPM daemon's control channel.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::indexing_slicing,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::unreachable,
+        clippy::todo,
+        clippy::unimplemented,
+        clippy::arithmetic_side_effects
+    )
+)]
 
 mod command;
 
 use command::Action;
-use sealwright_channel::command_line::{self, IOCTL};
+use sealwright_channel::command_line::{self, IOCTL, print};
 use sealwright_channel::{Address, Control};
 use std::process::ExitCode;
 
@@ -55,7 +68,7 @@ fn run(address: &Address, action: &Action) -> Result<(), String> {
 
 fn main() -> ExitCode {
     match order() {
-        Ok(Order::Print(text)) => print!("{text}"),
+        Ok(Order::Print(text)) => print(format_args!("{text}")),
         Ok(Order::Run(address, action)) => {
             if let Err(why) = run(&address, &action) {
                 eprintln!("{why}");
