@@ -2,6 +2,19 @@
 //! TPM commands. The tools `swtpm_ioctl` and `swtpm_bios` are made of them.
 //!
 //! Everything blocks, with a time limit on each answer.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::indexing_slicing,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::unreachable,
+        clippy::todo,
+        clippy::unimplemented,
+        clippy::arithmetic_side_effects
+    )
+)]
 
 mod address;
 pub mod command_line;

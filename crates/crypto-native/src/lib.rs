@@ -3,6 +3,19 @@
 //! [`NATIVE`] takes from the native library what it does much faster than portable code: RSA, the prime test, and the
 //! NIST curves. All other parts are those of [`sealwright_crypto::rust`], so both providers give the same bytes. The
 //! choice is argued in `docs/decisions/0002-native-provider.md`.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::indexing_slicing,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::unreachable,
+        clippy::todo,
+        clippy::unimplemented,
+        clippy::arithmetic_side_effects
+    )
+)]
 
 mod bignum;
 mod ecc;

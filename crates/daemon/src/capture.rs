@@ -62,10 +62,12 @@ fn sum(parts: &[&[u8]]) -> u16 {
             sum = sum.wrapping_add(u16::from_be_bytes(word).into());
         }
     }
-    while sum > 0xFFFF {
-        sum = (sum & 0xFFFF) + (sum >> 16);
+    loop {
+        match u16::try_from(sum) {
+            Ok(sum) => return !sum,
+            Err(_) => sum = (sum & 0xFFFF).wrapping_add(sum >> 16),
+        }
     }
-    u16::try_from(sum).map_or(0, |sum| !sum)
 }
 
 /// A block around a body of any length.
@@ -110,7 +112,7 @@ impl Capture {
         let mut capture = Self {
             file,
             checksums: option.checksums,
-            port: 50_000 + u16::from_be_bytes([a, b]) % 5000,
+            port: 50_000_u16.saturating_add(u16::from_be_bytes([a, b]) % 5000),
             client: u32::from_be_bytes([c, d, e, f]),
             tpm: u32::from_be_bytes([g, h, i, j]),
             broken: false,

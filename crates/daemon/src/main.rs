@@ -3,6 +3,19 @@
 //!
 //! One thread runs the control channel and everything about the process; another waits on the data channel and runs
 //! the engine, so the control channel answers, and cancels, while a long command runs.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::indexing_slicing,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::unreachable,
+        clippy::todo,
+        clippy::unimplemented,
+        clippy::arithmetic_side_effects
+    )
+)]
 
 mod answer;
 mod background;

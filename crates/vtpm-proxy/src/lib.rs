@@ -2,6 +2,19 @@
 //! pair of a TPM device of this host, `/dev/tpmN`, and a descriptor on which the commands to it are read and answered.
 //!
 //! This crate exists for one ioctl, which has no safe form.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::indexing_slicing,
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        clippy::unreachable,
+        clippy::todo,
+        clippy::unimplemented,
+        clippy::arithmetic_side_effects
+    )
+)]
 
 use rustix::fd::{AsFd, OwnedFd};
 use rustix::fs::{Mode, OFlags};

@@ -118,17 +118,19 @@ impl Change {
     pub(super) fn to_json(&self, present: DataKeyId) -> Value {
         let present = Some(present).filter(|id| *id != DataKeyId::NONE).map(|id| id.to_string());
         let encoded = |wrapped: &WrappedKey| wrapped.encode().map(|wrapped| hex(&wrapped));
-        let mut request = json!({ "version": VERSION, "request": self.name(), "dataKey": present });
+        let (version, name) = (VERSION, self.name());
         match self {
-            Self::Rewrap(wrapped) => request["wrapped"] = encoded(wrapped).into(),
-            Self::Reseal { id, wrapped, reason, .. } => {
-                request["wrapped"] = encoded(wrapped).into();
-                request["newDataKey"] = id.to_string().into();
-                request["reason"] = reason.as_str().into();
+            Self::Rewrap(wrapped) => {
+                json!({ "version": version, "request": name, "dataKey": present, "wrapped": encoded(wrapped) })
             }
-            Self::Plain { reason } => request["reason"] = reason.as_str().into(),
+            Self::Reseal { id, wrapped, reason, .. } => json!({
+                "version": version, "request": name, "dataKey": present,
+                "wrapped": encoded(wrapped), "newDataKey": id.to_string(), "reason": reason,
+            }),
+            Self::Plain { reason } => {
+                json!({ "version": version, "request": name, "dataKey": present, "reason": reason })
+            }
         }
-        request
     }
 
     /// What the proof of a change is about: everything that it does, for one challenge. Of the new data key itself, it holds

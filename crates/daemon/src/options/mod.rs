@@ -378,7 +378,7 @@ impl Options {
         if deactivated {
             return Err(failure!("--flags: startup-deactivated is for TPM 1.2, which is not supported yet"));
         }
-        if u8::from(clear) + u8::from(state) + u8::from(none) > 1 {
+        if [clear, state, none].into_iter().filter(|given| *given).count() > 1 {
             return Err(failure!("--flags: only one startup-... may be given"));
         }
         self.startup = if clear {
