@@ -3,22 +3,19 @@
 use super::catalog::{
     ALGORITHMS, ATTRIBUTES, Algorithm, CURVES, FAMILIES, FIXED_COMMANDS, NEWER_COMMANDS, NULL_COMMANDS, WITH_ATTRIBUTES,
 };
-use super::{List, NEWEST_LEVEL, ProfileFault};
+use super::{List, ProfileFault};
+use crate::collections::Codes;
 use alloc::{borrow::ToOwned, string::String, vec::Vec};
 use core::fmt::Write;
 use sealwright_core::wire::Accept;
-
-/// The command of bit 0.
-const FIRST_COMMAND: u32 = 0x11F;
 
 /// Commands, algorithms, curves, key sizes and attributes of a profile.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Limits {
     level: u32,
     algorithms: u128,
-    curves: u64,
-    /// More than 128 commands are possible.
-    commands: [u128; 2],
+    curves: u128,
+    commands: Codes,
     /// Smallest keys: algorithm and bits.
     least: Vec<(u16, u16)>,
     attributes: u16,
@@ -77,14 +74,9 @@ impl Limits {
     /// Everything that a state of this level has.
     pub(super) fn of_level(level: u32) -> Self {
         let algorithms = ALGORITHMS.iter().fold(0, |set, algorithm| set | mask(algorithm.id.into()));
-        let curves = CURVES.iter().fold(0u64, |set, curve| set | 1u64.checked_shl(curve.id.into()).unwrap_or(0));
-        let mut limits = Self { level, algorithms, curves, commands: [0; 2], least: Vec::new(), attributes: 0 };
-        for (code, needed) in all_commands() {
-            if needed <= level {
-                limits.enable_command(code);
-            }
-        }
-        limits
+        let curves = CURVES.iter().fold(0, |set, curve| set | mask(curve.id.into()));
+        let commands = all_commands().filter(|(_, needed)| *needed <= level).map(|(code, _)| code).collect();
+        Self { level, algorithms, curves, commands, least: Vec::new(), attributes: 0 }
     }
 
     /// What these lists say, each empty or missing one being everything of the level.
@@ -107,12 +99,6 @@ impl Limits {
         Ok(limits)
     }
 
-    fn enable_command(&mut self, code: u32) {
-        let number = code.saturating_sub(FIRST_COMMAND);
-        let [low, high] = &mut self.commands;
-        if number < 128 { *low |= mask(number) } else { *high |= mask(number.saturating_sub(128)) }
-    }
-
     fn set_algorithms(&mut self, text: &str) -> Result<(), ProfileFault> {
         (self.algorithms, self.curves) = (0, 0);
         for item in items(text) {
@@ -125,10 +111,10 @@ impl Limits {
                 }
             } else if let Some((_, beginning)) = FAMILIES.iter().find(is_family) {
                 for curve in CURVES.iter().filter(|curve| curve.name.starts_with(beginning)) {
-                    self.curves |= 1u64.checked_shl(curve.id.into()).unwrap_or(0);
+                    self.curves |= mask(curve.id.into());
                 }
             } else if let Some(curve) = CURVES.iter().find(|curve| curve.name.as_bytes() == item) {
-                self.curves |= 1u64.checked_shl(curve.id.into()).unwrap_or(0);
+                self.curves |= mask(curve.id.into());
             } else {
                 let algorithm = ALGORITHMS.iter().find(|algorithm| algorithm.name.as_bytes() == item);
                 let algorithm = algorithm.ok_or_else(|| ProfileFault::Algorithm(shown(item)))?;
@@ -144,7 +130,7 @@ impl Limits {
     }
 
     fn set_commands(&mut self, text: &str) -> Result<(), ProfileFault> {
-        self.commands = [0; 2];
+        self.commands = Codes::new();
         for item in items(text) {
             let unknown = || ProfileFault::Command(shown(item));
             let mut ends = item.split(|byte| *byte == b'-');
@@ -158,7 +144,7 @@ impl Limits {
                 if needed > self.level {
                     return Err(ProfileFault::Level { item: shown(item), needed, level: self.level });
                 }
-                self.enable_command(code);
+                self.commands.add(code);
             }
         }
         match FIXED_COMMANDS.iter().find(|code| !self.command(**code)) {
@@ -184,22 +170,12 @@ impl Limits {
 
     /// True if the TPM has the command.
     pub(crate) fn command(&self, code: u32) -> bool {
-        let Some(number) = code.checked_sub(FIRST_COMMAND) else { return false };
-        let [low, high] = self.commands;
-        if number < 128 { bit(low, number) } else { bit(high, number.saturating_sub(128)) }
+        self.commands.contains(code)
     }
 
     /// True if the profile has all bits of [`super::attribute`].
     pub(crate) const fn has(&self, attribute: u16) -> bool {
         self.attributes & attribute == attribute
-    }
-
-    /// The level that has what is enabled.
-    pub(super) fn needed_level(&self) -> u32 {
-        let commands = NEWER_COMMANDS.iter().filter(|(code, _)| self.command(*code)).map(|(_, level)| *level);
-        let attributes = (self.attributes != 0).then_some(WITH_ATTRIBUTES);
-        // RSA cannot be switched off, and its largest keys came last.
-        commands.chain(attributes).max().unwrap_or(2).max(NEWEST_LEVEL.min(self.level))
     }
 
     fn push(out: &mut String, item: &str) {
@@ -298,8 +274,7 @@ impl Accept for Limits {
     fn curve(&self, id: u16) -> bool {
         let least = self.least.iter().find(|(alg, _)| *alg == super::catalog::ECC).map_or(0, |(_, least)| *least);
         let known = CURVES.iter().find(|curve| curve.id == id);
-        known.is_some_and(|curve| curve.bits >= least)
-            && self.curves.checked_shr(id.into()).is_some_and(|rest| rest & 1 == 1)
+        known.is_some_and(|curve| curve.bits >= least) && bit(self.curves, id.into())
     }
 
     fn key_bits(&self, id: u16, bits: u16) -> bool {

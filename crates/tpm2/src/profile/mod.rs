@@ -110,7 +110,7 @@ impl List {
 pub struct Choice<'a> {
     /// `Name`.
     pub name: &'a str,
-    /// `StateFormatLevel`: at most this one.
+    /// `StateFormatLevel`; the newest without it.
     pub level: Option<u32>,
     /// `Commands`.
     pub commands: Option<&'a str>,
@@ -188,12 +188,11 @@ impl Profile {
         if choice.name != custom && !choice.name.starts_with("custom:") {
             return Err(ProfileFault::Name(choice.name.into()));
         }
-        let most = choice.level.unwrap_or(NEWEST_LEVEL);
-        if !(least..=NEWEST_LEVEL).contains(&most) {
-            return Err(ProfileFault::UnknownLevel(most));
+        let level = choice.level.unwrap_or(NEWEST_LEVEL);
+        if !(least..=NEWEST_LEVEL).contains(&level) {
+            return Err(ProfileFault::UnknownLevel(level));
         }
-        let limits = Limits::of_lists(most, choice.commands, choice.algorithms, choice.attributes)?;
-        let level = limits.needed_level();
+        let limits = Limits::of_lists(level, choice.commands, choice.algorithms, choice.attributes)?;
         let commands = limits.command_list(List::Enabled);
         let filled = Choice {
             commands: Some(&commands),
