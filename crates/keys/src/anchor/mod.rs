@@ -20,7 +20,7 @@ use crate::tpm::session::{Code, Entity, Hidden, Session, Sort, plain};
 use crate::tpm::transport::Transport;
 use crate::tpm::wire::constant::{ALG_SHA256, RH_NULL, RH_OWNER};
 use crate::tpm::wire::{In, Out, cut};
-use crate::tpm::{Parent, auth_value, device, flush, handle_option, name_of, with_key};
+use crate::tpm::{Parent, auth_value, device, handle_option, name_of, with_key};
 
 /// What the Index holds begins so: a name, and the version.
 const MAGIC: [u8; 4] = *b"SWA\x01";
@@ -210,10 +210,8 @@ impl TpmAnchor {
         let public = Out::new().u32(self.index).u16(ALG_SHA256).u32(ATTRIBUTES | self.no_da()).sized(&[]).u16(SIZE);
         let parameters = Out::new().sized(&auth).sized(&public.0);
         let session = Session::start(transport, key.handle, &key.point, Sort::Hmac)?;
-        let (started, name) = (session.handle, RH_OWNER.to_be_bytes());
-        let entity = Entity { handle: RH_OWNER, name: &name, auth: &owner };
-        let done = session.run(transport, Code::NvDefineSpace, &[entity], &parameters.0, Some(Hidden::Command), 0);
-        done.inspect_err(|_| flush(transport, started)).map(|_| ())
+        let entity = Entity { handle: RH_OWNER, name: &RH_OWNER.to_be_bytes(), auth: &owner };
+        session.run(transport, Code::NvDefineSpace, &[entity], &parameters.0, Some(Hidden::Command), 0).map(|_| ())
     }
 
     /// A command on the Index, authorized by its own value.
@@ -227,10 +225,8 @@ impl TpmAnchor {
     ) -> Result<Zeroizing<Vec<u8>>, Failure> {
         let auth = self.auth()?;
         let session = Session::start(transport, key.handle, &key.point, Sort::Hmac)?;
-        let started = session.handle;
         let entity = || Entity { handle: self.index, name: &public.name, auth: &auth };
-        let done = session.run(transport, code, &[entity(), entity()], &parameters.0, None, 0);
-        done.inspect_err(|_| flush(transport, started)).map(|(_, answer)| answer)
+        session.run(transport, code, &[entity(), entity()], &parameters.0, None, 0).map(|(_, answer)| answer)
     }
 
     /// TPM2_NV_Read (Part 3, 31.13); `None` if there is nothing.
@@ -286,13 +282,11 @@ impl Anchor for TpmAnchor {
             // TPM2_NV_UndefineSpace (Part 3, 31.4).
             let owner = anchor.owner_auth()?;
             let session = Session::start(transport, key.handle, &key.point, Sort::Hmac)?;
-            let (started, name) = (session.handle, RH_OWNER.to_be_bytes());
             let entities = [
-                Entity { handle: RH_OWNER, name: &name, auth: &owner },
+                Entity { handle: RH_OWNER, name: &RH_OWNER.to_be_bytes(), auth: &owner },
                 Entity { handle: anchor.index, name: &public.name, auth: &[] },
             ];
-            let done = session.run(transport, Code::NvUndefineSpace, &entities, &[], None, 0);
-            done.inspect_err(|_| flush(transport, started)).map(|_| ())
+            session.run(transport, Code::NvUndefineSpace, &entities, &[], None, 0).map(|_| ())
         })?;
         self.seen = false;
         Ok(())

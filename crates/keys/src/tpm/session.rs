@@ -6,6 +6,7 @@ use sealwright_crypto::{BlockCipher, CipherMode, Curve, HashAlg, Point, RUST};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use super::flush;
 use super::transport::Transport;
 use super::wire::constant::{ALG_AES, ALG_CFB, ALG_SHA256, RH_NULL, RS_PW};
 use super::wire::{In, Out, cut};
@@ -194,9 +195,23 @@ impl Session {
     }
 
     /// A command on some entities, the first of which this session authorizes; what is `hidden` crosses encrypted. Returns
-    /// the handle area (`handles` words) and the parameters of the response. The session ends with it.
+    /// the handle area (`handles` words) and the parameters of the response. The session ends with it, whatever comes of it.
     pub(crate) fn run(
         self,
+        transport: &Transport,
+        code: Code,
+        entities: &[Entity<'_>],
+        parameters: &[u8],
+        hidden: Option<Hidden>,
+        handles: usize,
+    ) -> Result<(Vec<u32>, Zeroizing<Vec<u8>>), Failure> {
+        let done = self.authorize(transport, code, entities, parameters, hidden, handles);
+        // After a success the TPM has ended it.
+        done.inspect_err(|_| flush(transport, self.handle))
+    }
+
+    fn authorize(
+        &self,
         transport: &Transport,
         code: Code,
         entities: &[Entity<'_>],

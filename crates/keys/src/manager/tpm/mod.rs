@@ -187,9 +187,8 @@ impl Keeper for Tpm {
             let sensitive = Out::new().sized(&auth).sized(secret.bytes());
             let parameters = Out::new().sized(&sensitive.0).sized(&public.0).sized(&[]).u32(0);
             let session = Session::start(transport, parent.handle, &parent.point, Sort::Hmac)?;
-            let (handle, entity) = (session.handle, Entity { handle: parent.handle, name: &parent.name, auth: &[] });
-            let made = session.run(transport, Code::Create, &[entity], &parameters.0, Some(Hidden::Command), 0);
-            let (_, made) = made.inspect_err(|_| flush(transport, handle))?;
+            let entity = Entity { handle: parent.handle, name: &parent.name, auth: &[] };
+            let (_, made) = session.run(transport, Code::Create, &[entity], &parameters.0, Some(Hidden::Command), 0)?;
             let mut made = In(&made);
             let (private, public) = (made.sized().ok_or_else(cut)?, made.sized().ok_or_else(cut)?);
             let name = &parent.name;
@@ -209,23 +208,19 @@ impl Keeper for Tpm {
             }
             let parameters = Out::new().sized(token.private).sized(token.public);
             let session = Session::start(transport, parent.handle, &parent.point, Sort::Hmac)?;
-            let (started, entity) = (session.handle, Entity { handle: parent.handle, name: &parent.name, auth: &[] });
-            let loaded = session.run(transport, Code::Load, &[entity], &parameters.0, None, 1);
-            let (handles, loaded) = loaded.inspect_err(|_| flush(transport, started))?;
+            let entity = Entity { handle: parent.handle, name: &parent.name, auth: &[] };
+            let (handles, loaded) = session.run(transport, Code::Load, &[entity], &parameters.0, None, 1)?;
             let object = handles.first().copied().ok_or_else(cut)?;
             let name = In(&loaded).sized().map(<[u8]>::to_vec).ok_or_else(cut);
             let unsealed = name.and_then(|name| {
                 let sort = if token.pcrs.is_some() { Sort::Policy } else { Sort::Hmac };
                 let mut session = Session::start(transport, parent.handle, &parent.point, sort)?;
-                let started = session.handle;
                 let entity = Entity { handle: object, name: &name, auth: &auth };
-                let ready = match &token.pcrs {
-                    Some(pcrs) => satisfy(transport, &mut session, pcrs, token.has_auth),
-                    None => Ok(()),
-                };
-                ready
-                    .and_then(|()| session.run(transport, Code::Unseal, &[entity], &[], Some(Hidden::Response), 0))
-                    .inspect_err(|_| flush(transport, started))
+                if let Some(pcrs) = &token.pcrs {
+                    satisfy(transport, &mut session, pcrs, token.has_auth)
+                        .inspect_err(|_| flush(transport, session.handle))?;
+                }
+                session.run(transport, Code::Unseal, &[entity], &[], Some(Hidden::Response), 0)
             });
             flush(transport, object);
             let (_, unsealed) = unsealed?;
