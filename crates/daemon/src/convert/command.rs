@@ -73,6 +73,12 @@ fn transfer(command: Words, request: &Request) -> Result<Transfer, Failure> {
         Words::Export => (own(request)?, other(request, "to", request.to.as_ref(), "to-key")?, "exported"),
         Words::Import => (other(request, "from", request.from.as_ref(), "from-key")?, own(request)?, "imported"),
     };
+    if command != Words::Convert && from.place == to.place {
+        return Err(failure!(
+            "{} is both ends: nothing would be {reason}. vtpmd state reseal gives the state another key where it is",
+            from.place
+        ));
+    }
     let to_be_plain = match command {
         Words::Convert => false,
         Words::Export => !to.is_sealed(),

@@ -1,6 +1,7 @@
 //! swtpm's own test states (`crates/state/tests/vectors/swtpm`), taken over by a TPM and converted.
 
 use super::*;
+use crate::failure::Failure;
 use crate::instance::maker;
 use crate::options::{KeyKind, KeyOption, PassphraseKdf, Source};
 use crate::testing::Folder as Scratch;
@@ -11,6 +12,7 @@ use sealwright_state::disk::HostFolder;
 use sealwright_state::swtpm::wrap_migration;
 use sealwright_state::{KeyManager, Kind, Settings, Store};
 use std::path::PathBuf;
+use std::process::ExitCode;
 
 fn vector(name: &str) -> Vec<u8> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../state/tests/vectors/swtpm").join(name);
@@ -182,6 +184,42 @@ fn states_go_from_place_to_place() {
     assert_eq!(imported(&before).len(), imported(&after).len());
     assert!(convert(&["--from", "nowhere", "--to", &own]).unwrap_err().contains("no place"));
     assert!(convert(&["--to", &own]).unwrap_err().contains("--from"));
+}
+
+/// A key file that only its owner can read, as the address of a key manager.
+fn key_manager(root: &Path, name: &str) -> String {
+    use std::os::unix::fs::PermissionsExt;
+    let path = root.join(name);
+    std::fs::write(&path, "07".repeat(32)).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+    format!("file:{}", path.display())
+}
+
+#[test]
+fn a_state_is_neither_exported_nor_imported_onto_itself() {
+    let scratch = Scratch::new("onto-itself");
+    let root = scratch.path();
+    let own = root.join("own");
+    std::fs::create_dir_all(&own).unwrap();
+    fill(&own, "state2b");
+    std::fs::write(root.join("old"), "mypassword").unwrap();
+    let old = format!("pwdfile={},mode=aes-256-cbc", root.join("old").display());
+    let (swtpm, place) = (format!("swtpm:{}", own.display()), format!("vtpmd:{}", own.display()));
+    convert(&["--from", &swtpm, "--key", &old, "--to", &place, "--new-key", &old]).unwrap();
+    let stored = || std::fs::read(own.join("tpm.state")).unwrap();
+    let (before, manager) = (stored(), key_manager(root, "manager"));
+    let state = format!("dir={}", own.display());
+    let run = |command: fn(&[String]) -> Result<ExitCode, Failure>, words: &[&str]| {
+        let words: Vec<String> = words.iter().map(|word| (*word).to_owned()).collect();
+        command(&words).map(|_| ()).map_err(|failure| failure.to_string())
+    };
+    for to in [&["--plain"][..], &["--to-key", &old], &["--to-key-manager", &manager]] {
+        let words = [&["--tpmstate", &state, "--key", &old, "--to", &place, "--overwrite"][..], to].concat();
+        assert!(run(command::export, &words).unwrap_err().contains("vtpmd state reseal"), "{words:?}");
+    }
+    let words = ["--from", &place, "--from-key", &old, "--tpmstate", &state, "--key-manager", &manager, "--overwrite"];
+    assert!(run(command::import, &words).unwrap_err().contains("vtpmd state reseal"));
+    assert!(stored() == before, "nothing was changed");
 }
 
 struct Nothing;

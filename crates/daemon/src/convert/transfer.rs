@@ -6,7 +6,7 @@ use super::portable;
 use crate::failure::{Failure, failure};
 use crate::instance;
 use crate::options::Options;
-use crate::seal::{LocalKey, SealKey};
+use crate::seal::SealKey;
 use crate::storage;
 use sealwright_core::{Platform, PlatformFault};
 use sealwright_state::swtpm::SwtpmKey;
@@ -177,8 +177,7 @@ fn in_place(transfer: &Transfer) -> Result<States, Failure> {
         Place::Own(state) => {
             let mut store = own(state, &from.options, from.key.as_ref())?;
             let states = own_states(&mut store, None)?.ok_or_else(|| nothing(&from.place))?;
-            let keys = to.key.as_ref().map(|key| Arc::new(LocalKey(Arc::clone(key))) as Arc<dyn KeyManager>);
-            store.reseal(keys, "another key").map_err(|fault| kept(&fault))?;
+            store.reseal(to.key_manager()?, "another key").map_err(|fault| kept(&fault))?;
             Ok(states)
         }
         Place::File(path) => {
