@@ -2,25 +2,24 @@
 """What a TPM's state costs: the system calls of a commit, as strace shows them, and the memory of a daemon with an open,
 encrypted state. Figures of swtpm are printed beside, and not judged.
 
-    run.py [--list] [NAME...]      NAME is a part of a case's name
+    run.py [--list] [--markdown FILE] [--json FILE] [NAME...]      NAME is a part of a case's name
 
 Time is not judged either: that is `cargo xtask bench`. Needs strace, and root to trace a daemon that forbids it.
 """
 
-import argparse
 import os
 import secrets
 import shutil
 import subprocess
 import sys
-import tempfile
 
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, ".."))
+from harness import runner
 from harness.daemon import vtpmd
-from harness.process import Process, interruptible, tail
-from harness.report import CaseFailed, Report
+from harness.process import Process, tail
+from harness.report import CaseFailed
 from harness.tpm import NV_COUNTER, Tpm, command, sized
 from harness.trace import EVERYTHING, WRITES, calls, traced
 
@@ -276,30 +275,5 @@ CASES = {
 }
 
 
-def main():
-    """Run the chosen cases."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--list", action="store_true")
-    parser.add_argument("name", nargs="*")
-    options = parser.parse_args()
-    chosen = {name: run for name, run in CASES.items() if not options.name or any(n in name for n in options.name)}
-    if options.list:
-        print("\n".join(chosen))
-        return
-    if os.getuid() != 0:
-        sys.exit("tracing a daemon that forbids it needs root, or user namespaces (unshare --user --map-root-user)")
-    interruptible()
-    report = Report()
-    try:
-        with tempfile.TemporaryDirectory(prefix="sealwright-costs-") as folder:
-            for name, run in chosen.items():
-                place = os.path.join(folder, name)
-                os.mkdir(place)
-                report.case(name, lambda run=run, place=place: run(place))
-    finally:
-        Process.end_all()
-    report.finish()
-
-
 if __name__ == "__main__":
-    main()
+    runner.traced_cases(__doc__, "tracing a daemon that forbids it", CASES)

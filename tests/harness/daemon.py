@@ -19,22 +19,18 @@ import shlex
 import shutil
 import tempfile
 
-from .process import Process, SetupError, free_tcp_ports, repository, tail, wait_for
+from .process import Process, SetupError, free_tcp_ports, tail, wait_for
+from .runner import target
 
 VTPMD = (
     "{vtpmd} socket --tpm2 --tpmstate dir={state} {channel} "
-    "--key file={key},format=hex,mode=aes-256-cbc --log file={log},level=1"
-)
-SWTPM = (
-    "swtpm socket --tpm2 --tpmstate dir={state} {channel} "
     "--key file={key},format=hex,mode=aes-256-cbc --log file={log},level=1"
 )
 
 
 def vtpmd():
     """Path of the vtpmd to test: $VTPMD, or the release build, or the debug build."""
-    target = os.environ.get("CARGO_TARGET_DIR", os.path.join(repository(), "target"))
-    candidates = [os.environ.get("VTPMD")] + [os.path.join(target, kind, "vtpmd") for kind in ("release", "debug")]
+    candidates = [os.environ.get("VTPMD")] + [os.path.join(target(), kind, "vtpmd") for kind in ("release", "debug")]
     for path in candidates:
         if path and os.path.exists(path):
             return os.path.abspath(path)

@@ -66,6 +66,17 @@ def interruptible():
             signal.signal(number, interrupt)
 
 
+def run(*command, check=True, **more):
+    """A command on this machine; its output. Raises SetupError when it fails."""
+    done = subprocess.run(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False, **more
+    )
+    output = done.stdout.decode("utf-8", "replace")
+    if check and done.returncode:
+        raise SetupError(f"{' '.join(map(str, command))}: exit {done.returncode}\n{output.strip()}")
+    return output
+
+
 class Process:
     """A child process whose output goes to a log file."""
 

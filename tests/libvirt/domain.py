@@ -7,13 +7,11 @@ import uuid
 from xml.sax.saxutils import quoteattr
 
 from harness.agent import Agent
+from harness.guest import Shell
 from harness.process import SetupError, tail
-from harness.report import CaseFailed
-
-SCRIPTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "vm", "guest-scripts")
 
 
-class Domain:
+class Domain(Shell):
     """The same domain on whichever host it is."""
 
     def __init__(self, site, name="vm1", model="crb", firmware="seabios", version="2.0", secret=None, banks=(), persistent_state=False,
@@ -24,7 +22,7 @@ class Domain:
         self.banks, self.persistent_state, self.external, self.disks = banks, persistent_state, external, list(disks)
         self.memory = 512 if firmware == "ovmf-secboot" else memory
         self.uuid = str(uuid.uuid4())
-        self.host = self.agent = None
+        self.host = self.channel = None
 
     def xml(self):
         """Its description. Software emulation, so that it runs everywhere."""
@@ -80,15 +78,33 @@ class Domain:
         self.host.virsh("start", self.name, timeout=self.timeout)
         self.connect(booting=True)
 
+    def begin(self, host):
+        """Make it known to a host, switch it on, and leave something of every kind in its TPM."""
+        self.define(host)
+        self.start()
+        self.script("move-prepare.sh")
+
+    def next_boot_finds_it(self):
+        """What begin() has left in the TPM is stored: the next boot finds it."""
+        if self.state() != "shut off":
+            self.destroy()
+        self.start()
+        self.script("move-check-boot.sh")
+        self.destroy()
+
     def connect(self, booting=False):
         """Talk to the guest on the host where it is now."""
         path = self.host.path("run", "libvirt", f"{self.name}.agent")
         try:
-            self.agent = Agent(path)
-            self.agent.ping(self.timeout if booting else 60)
+            self.channel = Agent(path)
+            self.channel.ping(self.timeout if booting else 60)
         except SetupError as e:
             console = self.host.path("log", "libvirt", f"{self.name}.console")
             raise SetupError(f"the guest does not answer: {e}\n--- console\n{tail(console)}") from e
+
+    def agent(self):
+        """The guest's command channel."""
+        return self.channel
 
     def destroy(self):
         """Cut its power; its TPM daemon must end."""
@@ -96,7 +112,7 @@ class Domain:
 
     def power_off(self):
         """Orderly power-off from inside."""
-        self.agent.start("(sleep 0.2; poweroff -f) >/dev/null 2>&1 &")
+        self.agent().start("(sleep 0.2; poweroff -f) >/dev/null 2>&1 &")
         if not self._off(60):
             raise SetupError("the guest does not power off")
 
@@ -113,23 +129,11 @@ class Domain:
         status, output = self.host.try_virsh("domstate", self.name)
         return None if status else output
 
-    def files(self):
-        """Names and contents of its TPM's files on the host."""
+    def files(self, host=None):
+        """Names and contents of its TPM's files on a host, the one where it is if none is said."""
         found = {}
-        for folder, _, names in os.walk(self.host.state(self.uuid)):
+        for folder, _, names in os.walk((host or self.host).state(self.uuid)):
             for name in names:
                 with open(os.path.join(folder, name), "rb") as file:
                     found[name] = file.read()
         return found
-
-    def shell(self, text, name=None, **env):
-        """Run shell commands in the guest; their output."""
-        status, output = self.agent.run(text, timeout=self.timeout, env=env)
-        if status:
-            raise CaseFailed(f"{name or text}: exit {status} in the guest\n{output.strip()}")
-        return output
-
-    def script(self, name, **env):
-        """Run one of vm/guest-scripts/ in the guest; its output."""
-        with open(os.path.join(SCRIPTS, name), encoding="utf-8") as file:
-            return self.shell(file.read(), name, **env)

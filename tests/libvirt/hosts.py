@@ -12,10 +12,10 @@ import subprocess
 import tempfile
 import time
 
-from harness.process import Process, SetupError, tail, wait_for
+from harness.process import Process, SetupError, run, tail, wait_for
 
-# What libvirt looks for in its PATH.
-TOOLS = ("swtpm", "swtpm_setup", "swtpm_ioctl")
+# What libvirt runs, and what is run by that.
+TOOLS = ("swtpm", "swtpm_setup", "swtpm_ioctl", "swtpm_localca", "swtpm_cert")
 START = r"""
 mount --make-rprivate /
 hostname "$NAME"
@@ -28,17 +28,10 @@ mount --bind "$DIR/run" /run
 mkdir -p /run/libvirt /var/lib/libvirt/qemu
 chown libvirt-qemu: /var/lib/libvirt/qemu
 echo $$ > "$DIR/pid"
-export PATH="$TOOLS:$PATH" LIBVIRT_LOG_OUTPUTS=3:file:/var/log/libvirt/libvirtd.log
+for program in "$TOOLS"/*; do mount --bind "$program" "/usr/bin/${program##*/}"; done
+export LIBVIRT_LOG_OUTPUTS=3:file:/var/log/libvirt/libvirtd.log
 exec libvirtd --listen
 """
-
-
-def run(*command, check=True, **more):
-    """A command on this machine; its output. Raises when it fails."""
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, **more)
-    if check and done.returncode:
-        raise SetupError(f"{' '.join(map(str, command))}: exit {done.returncode}\n{done.stdout.strip()}")
-    return done.stdout
 
 
 class Site:
@@ -75,8 +68,13 @@ class Site:
         folder = os.path.join(self.dir, "bin-" + kind)
         if not os.path.isdir(folder):
             os.mkdir(folder)
+            copies = {}
             for name, source in self.tools(kind).items():
-                shutil.copy(source, os.path.join(folder, name))
+                path = os.path.join(folder, name)
+                if source in copies:  # one program by several names
+                    os.link(copies[source], path)
+                else:
+                    copies[source] = shutil.copy(source, path)
         return folder
 
     def shared_folder(self):

@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Puts our programs in swtpm's place under Debian and takes them out again, in a copy of this machine that is thrown away.
 
-    replace.py FOLDER
+    replace.py [FOLDER]
 
-FOLDER holds our programs by swtpm's names. The root file system is mounted a second time with an overlay in a mount
+FOLDER holds our programs by swtpm's names; without it they are those built from this tree. The root file system is mounted a second time with an overlay in a mount
 namespace of its own: nothing of this machine changes. Needs root and Debian's swtpm.
 """
 
@@ -12,7 +12,13 @@ import subprocess
 import sys
 import tempfile
 
-SCRIPT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "packaging", "replace-swtpm")
+sys.dont_write_bytecode = True
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, ".."))
+from harness.daemon import vtpmd
+from harness.process import SetupError
+
+SCRIPT = os.path.join(HERE, "..", "..", "packaging", "replace-swtpm")
 PROGRAMS = ["swtpm", "swtpm_setup", "swtpm_localca", "swtpm_cert", "swtpm_ioctl", "swtpm_bios"]
 
 
@@ -36,9 +42,8 @@ def enter(folder, ours):
         run("mount", "--rbind", f"/{name}", os.path.join(root, name))
     kept = os.path.join(root, "usr/lib/sealwright/swtpm")
     os.makedirs(kept)
-    for name in PROGRAMS:
-        if os.path.exists(os.path.join(ours, name)):
-            run("cp", os.path.join(ours, name), kept)
+    for name, program in ours.items():
+        run("cp", program, os.path.join(kept, name))
     run("cp", SCRIPT, os.path.join(root, "usr/lib/sealwright/replace-swtpm"))
     os.chroot(root)
     os.chdir("/")
@@ -61,7 +66,6 @@ def is_ours(program):
 
 def check(folder, ours):
     script, names = enter(folder, ours)
-    assert "swtpm" in names, f"{ours} has no program swtpm"
     original = programs()
     assert not is_ours("/usr/bin/swtpm") and not run("dpkg", "--verify", "swtpm", "swtpm-tools")
     assert "is unknown" in run(script, "other", ok=False)
@@ -108,9 +112,24 @@ def check(folder, ours):
     print("swtpm's programs were replaced and are back:", ", ".join(names))
 
 
+def programs_of(folder):
+    """Our programs in a folder, by swtpm's names; where cargo builds them swtpm is vtpmd."""
+    found = {name: os.path.join(folder, name) for name in PROGRAMS}
+    if not os.path.exists(found["swtpm"]):
+        found["swtpm"] = os.path.join(folder, "vtpmd")
+    found = {name: path for name, path in found.items() if os.path.exists(path)}
+    if "swtpm" not in found:
+        sys.exit(f"replace.py: {folder} has neither swtpm nor vtpmd")
+    return found
+
+
 def main():
-    if len(sys.argv) != 2:
+    if len(sys.argv) > 2 or sys.argv[1:] and sys.argv[1].startswith("-"):
         sys.exit(__doc__)
+    try:
+        ours = programs_of(os.path.abspath(sys.argv[1]) if sys.argv[1:] else os.path.dirname(vtpmd()))
+    except SetupError as error:
+        sys.exit(f"replace.py: {error}")
     if os.geteuid() != 0:
         sys.exit("replace.py: needs root, for a mount namespace")
     if not os.path.exists("/usr/bin/swtpm"):
@@ -122,7 +141,7 @@ def main():
         pid = os.fork()
         if pid == 0:
             try:
-                check(folder, os.path.abspath(sys.argv[1]))
+                check(folder, ours)
                 os._exit(0)
             except BaseException as error:
                 print(f"replace.py: {error}", file=sys.stderr, flush=True)

@@ -1,28 +1,24 @@
 """What a scenario works with: TPM daemons and machines that all end with it."""
 
-import os
-
 from harness.daemon import Daemon
+from harness.guest import Shell
 from harness.machine import Machine
-from harness.report import CaseFailed
-
-SCRIPTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "guest-scripts")
-
-
-def script(name):
-    """The text of one of guest-scripts/."""
-    with open(os.path.join(SCRIPTS, name), encoding="utf-8") as file:
-        return file.read()
+from harness.process import SetupError
+from harness.report import expect
 
 
-class Bench:
+class Bench(Shell):
     """One machine with its TPM, that is switched on and off; and others that a scenario adds."""
 
     def __init__(self, options, place, model="crb", firmware="seabios", **shape):
         """`shape` is passed on to Machine: disks, memory and so on."""
-        self.options, self.place = options, place
+        self.options, self.place, self.timeout = options, place, options.timeout
         self.shape = {"model": model, "firmware": firmware, "accel": options.accel, **shape}
         self.daemon, self.machine = self.add_daemon("tpm"), None
+
+    def agent(self):
+        """The guest's command channel."""
+        return self.machine.agent
 
     def add_daemon(self, name, template=None):
         """A TPM daemon with a state of its own; it ends with the scenario. Without a template that of run.py."""
@@ -38,20 +34,27 @@ class Bench:
         self.place.keep(machine.kill)
         return machine.start()
 
-    def power_on(self):
-        """Start the TPM daemon and the machine and wait for Linux."""
-        self.daemon.start_for_qemu()
+    def power_on(self, extra=""):
+        """Start the TPM daemon, if wanted with more options, and the machine, and wait for Linux."""
+        self.daemon.start_for_qemu(extra)
         self.machine = self.add_machine(self.daemon)
-        self.machine.wait_boot(self.options.timeout)
+        self.machine.wait_boot(self.timeout)
 
     def power_off(self):
         """Orderly power-off; the daemon must end with QEMU."""
         self.machine.power_off()
-        if not self.daemon.process.wait(10):
-            raise CaseFailed("the TPM daemon still runs 10 s after QEMU has ended")
+        self.daemon_ends()
         status = self.daemon.process.popen.returncode
-        if status:
-            raise CaseFailed(f"the TPM daemon has ended with status {status}")
+        expect(not status, f"the TPM daemon has ended with status {status}")
+
+    def quit(self):
+        """End QEMU with the guest still running; the daemon must end with it."""
+        self.machine.quit()
+        self.daemon_ends()
+
+    def daemon_ends(self):
+        """QEMU has ended, so the daemon must."""
+        expect(self.daemon.process.wait(10), "the TPM daemon still runs 10 s after QEMU has ended")
 
     def cut_power(self):
         """SIGKILL to QEMU and the daemon at once."""
@@ -60,21 +63,21 @@ class Bench:
 
     def reset(self):
         """The reset button."""
-        self.machine.reset(self.options.timeout)
+        self.machine.reset(self.timeout)
 
-    def script(self, name, **env):
-        """Run one of guest-scripts/ in the guest; its output."""
-        return self.shell(script(name), name, **env)
+    def next_boot_finds_moved(self):
+        """A power cycle: what move-prepare.sh has left in the TPM is stored where the guest is now."""
+        self.power_off()
+        self.power_on()
+        self.script("move-check-boot.sh")
+        self.power_off()
 
-    def shell(self, text, name=None, **env):
-        """Run shell commands in the guest; their output."""
-        status, output = self.machine.agent.run(text, timeout=self.options.timeout, env=env)
-        if status:
-            raise CaseFailed(f"{name or text}: exit {status} in the guest\n{output.strip()}")
-        return output
-
-
-def expect(condition, message):
-    """Fail the scenario unless a condition holds."""
-    if not condition:
-        raise CaseFailed(message)
+    def migration_fails(self, wanted, timeout=20):
+        """The migration that was started must not succeed, but end as `wanted`; the guest goes on here."""
+        try:
+            self.machine.qmp.wait_migration(timeout, wanted=wanted)
+        except SetupError as e:
+            expect(False, f"the migration has not {wanted}: {e}")
+        if self.machine.qmp.cmd("query-status")["status"] != "running":
+            self.machine.qmp.cmd("cont")
+        self.script("move-check.sh")

@@ -8,7 +8,6 @@ Called by `cargo xtask demo`, which builds and installs what this needs.
 
 import argparse
 import os
-import re
 import secrets
 import sys
 import threading
@@ -17,10 +16,10 @@ import time
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."))
 from harness.daemon import VTPMD, Daemon, Workplace
+from harness.guest import script
 from harness.machine import Machine
 from harness.process import Process, SetupError, interruptible, tail
 
-SCRIPTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "guest-scripts")
 HANDLE = "0x81010020"
 
 
@@ -83,12 +82,6 @@ def in_guest(machine, script, what, env=None):
     if status:
         raise SetupError(f"{what} failed in the guest (exit {status}):\n{output.strip()}")
     return output
-
-
-def script(name):
-    """One of the scripts for the guest."""
-    with open(os.path.join(SCRIPTS, name), encoding="utf-8") as file:
-        return file.read()
 
 
 def pcr7(machine):

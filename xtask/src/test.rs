@@ -241,20 +241,20 @@ fn keys() -> Result<(), Failure> {
 }
 
 fn guest() -> Result<(), Failure> {
-    scenarios("--quick")
+    scenarios("guest", "--quick")
 }
 
 fn guest_long() -> Result<(), Failure> {
-    scenarios("--long")
+    scenarios("guest-long", "--long")
 }
 
 /// Scenarios of `tests/vm/run.py`.
-fn scenarios(which: &str) -> Result<(), Failure> {
+fn scenarios(stage: &str, which: &str) -> Result<(), Failure> {
     packages::ensure(&[GUEST, SWTPM, SWTPM_TOOLS])?;
     demo::guest()?;
     let mut run = with_vtpmd(command("python3", &["tests/vm/run.py"]))?;
     run.arg("--guest").arg(target().join("guest")).arg("--dir").arg(target().join("vm")).arg(which);
-    must(run)
+    reported(run, stage)
 }
 
 fn libvirt() -> Result<(), Failure> {
@@ -275,6 +275,16 @@ fn libvirt() -> Result<(), Failure> {
     ]))?;
     let mut run = with_vtpmd(command("python3", &["tests/libvirt/run.py"]))?;
     run.arg("--guest").arg(target().join("guest"));
+    reported(run, "libvirt")
+}
+
+/// Run a list of scenarios; its table is left in `target/reports`, as Markdown and JSON.
+fn reported(mut run: Command, stage: &str) -> Result<(), Failure> {
+    let folder = target().join("reports");
+    std::fs::create_dir_all(&folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+    for (option, extension) in [("--markdown", "md"), ("--json", "json")] {
+        run.arg(option).arg(folder.join(stage).with_extension(extension));
+    }
     must(run)
 }
 

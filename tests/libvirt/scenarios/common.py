@@ -3,15 +3,9 @@
 import uuid
 
 from harness.process import SetupError, wait_for
-from harness.report import CaseFailed
+from harness.report import CaseFailed, expect
 
 PASSPHRASE = "the pass phrase of a vtpm"
-
-
-def expect(condition, message):
-    """Fail the scenario unless a condition holds."""
-    if not condition:
-        raise CaseFailed(message)
 
 
 def no_tpm_left(host):

@@ -3,8 +3,9 @@
 import os
 
 from domain import Domain
+from harness.report import expect
 
-from .common import PASSPHRASE, expect, make_secret, no_tpm_left, refused
+from .common import PASSPHRASE, make_secret, no_tpm_left, refused
 
 
 def life(model, firmware, encrypted=False):
@@ -21,7 +22,7 @@ def life(model, firmware, encrypted=False):
         vm.shell("tpm2_nvread -C o -o cert 0x1c00002 && openssl x509 -inform der -in cert -noout")
         if firmware != "ovmf-secboot":  # which QEMU 7.2 emulates too slowly after a reset, on a busy machine
             host.virsh("reset", vm.name)
-            vm.agent.ping(vm.timeout)
+            vm.agent().ping(vm.timeout)
             vm.script("unseal-pcr.sh")
         vm.power_off()
         no_tpm_left(host)
@@ -29,7 +30,7 @@ def life(model, firmware, encrypted=False):
         vm.script("unseal-pcr.sh")
         host.virsh("suspend", vm.name)
         host.virsh("resume", vm.name)
-        vm.agent.ping()
+        vm.agent().ping()
         vm.destroy()
         no_tpm_left(host)
         kept = vm.files()
@@ -120,6 +121,24 @@ def persistent_state(site):
             vm.destroy()
 
 
+def undefine(site):
+    """What becomes of the TPM of a domain that is undefined: it goes, unless persistent_state keeps it; --keep-tpm and --tpm
+    say otherwise."""
+    host = site.host("a")
+    for persistent, options, stays in ((False, [], False), (False, ["--keep-tpm"], True), (True, [], True), (True, ["--tpm"], False)):
+        vm = Domain(site, persistent_state=persistent)
+        vm.define(host)
+        host.virsh("start", vm.name, "--paused")
+        vm.destroy()
+        no_tpm_left(host)
+        before = vm.files()
+        expect(before, "no state of the TPM is left after destroy")
+        refused(host, ["undefine", vm.name, "--tpm", "--keep-tpm"], ["mutually exclusive"])
+        host.virsh("undefine", vm.name, *options)
+        case = f"undefine {' '.join(options)} of a domain {'with' if persistent else 'without'} persistent_state"
+        expect(vm.files() == (before if stays else {}), f"{case}: the TPM's state is {'changed or gone' if stays else 'still there'}")
+
+
 def version_12(site):
     """A TPM 1.2 works, or libvirt says in plain words that there is none."""
     host = site.host("a")
@@ -147,5 +166,6 @@ SCENARIOS = {
     "passphrase-missing": no_value,
     "banks": banks,
     "persistent-state": persistent_state,
+    "undefine": undefine,
     "version-1.2": version_12,
 }

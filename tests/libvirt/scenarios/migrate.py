@@ -5,8 +5,9 @@ import os
 
 from domain import Domain
 from harness.process import wait_for
+from harness.report import expect
 
-from .common import PASSPHRASE, expect, make_secret, no_tpm_left
+from .common import PASSPHRASE, make_secret, no_tpm_left
 
 
 def migrate(vm, target, *more):
@@ -28,25 +29,21 @@ def move(vm, target, *more):
     expect(vm.state() == "running", f"the guest is {vm.state()} on the target")
 
 
-def there_and_back(model, firmware, encrypted):
-    """To a second host, back, and to the second again."""
+def there_and_back(model, firmware, encrypted, kinds=(None, None), more=None):
+    """To a second host, back, and to the second again; `kinds` of programs on the hosts, the ones under test if none are said,
+    and one more script that the guest must pass after each hop."""
 
     def scenario(site):
-        a, b = site.host("a"), site.host("b")
+        a, b = (site.host(name, kind) for name, kind in zip("ab", kinds))
         vm = Domain(site, model=model, firmware=firmware, secret=make_secret(a, b) if encrypted else None)
-        vm.define(a)
-        vm.start()
-        vm.script("move-prepare.sh")
-        for target in (b, a, b):
+        vm.begin(a)
+        for source, target in ((a, b), (b, a), (a, b)):
             move(vm, target)
-            other = a if target is b else b
-            vm.host = other
-            expect(not vm.files(), f"the TPM's state is still on host {other.name}")
-            vm.host = target
+            if more:
+                vm.script(more)
+            expect(not vm.files(source), f"the TPM's state is still on host {source.name}")
         vm.power_off()
-        vm.start()
-        vm.script("move-check-boot.sh")
-        vm.destroy()
+        vm.next_boot_finds_it()
 
     return scenario
 
@@ -57,35 +54,28 @@ def failed(site):
     a, b = site.host("a"), site.host("b")
     secret = make_secret(a, b)
     vm = Domain(site, secret=secret)
-    vm.define(a)
-    vm.start()
-    vm.script("move-prepare.sh")
+    vm.begin(a)
     b.secret(secret, "another pass phrase")
     status, output = migrate(vm, b)
     expect(status, "the migration to a host with another passphrase succeeded")
     expect(vm.state() == "running", f"the source is {vm.state()} after a failed migration: {output}")
-    vm.agent.ping()
+    vm.agent().ping()
     vm.script("move-check.sh")
     no_tpm_left(b)
     b.secret(secret, PASSPHRASE)
     move(vm, b)
-    vm.destroy()
-    vm.start()
-    vm.script("move-check-boot.sh")
-    vm.destroy()
+    vm.next_boot_finds_it()
 
 
 def cancelled(site):
     """A migration is aborted on its way: the source goes on, and the next one works."""
     a, b = site.host("a"), site.host("b")
     vm = Domain(site, secret=make_secret(a, b))
-    vm.define(a)
-    vm.start()
-    vm.script("move-prepare.sh")
+    vm.begin(a)
     status, output = aborted(vm, b)
     expect(status, "the migration was not aborted")
     expect(vm.state() == "running", f"the source is {vm.state()} after an aborted migration: {output}")
-    vm.agent.ping()
+    vm.agent().ping()
     vm.script("move-check.sh")
     no_tpm_left(b)
     move(vm, b)
@@ -128,9 +118,7 @@ def shared(site):
         move(vm, target)
         expect(os.listdir(os.path.join(folder, vm.uuid, "tpm2")), "the state on the shared storage is gone")
     vm.power_off()
-    vm.start()
-    vm.script("move-check-boot.sh")
-    vm.destroy()
+    vm.next_boot_finds_it()
 
 
 SCENARIOS = {

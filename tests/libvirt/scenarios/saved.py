@@ -4,8 +4,9 @@ import os
 
 from domain import Domain
 from harness.disk import make_qcow2
+from harness.report import expect
 
-from .common import expect, make_secret, no_tpm_left
+from .common import make_secret, no_tpm_left
 
 
 def save(model, firmware, encrypted, managed):
@@ -14,9 +15,7 @@ def save(model, firmware, encrypted, managed):
     def scenario(site):
         host = site.host("a")
         vm = Domain(site, model=model, firmware=firmware, secret=make_secret(host) if encrypted else None)
-        vm.define(host)
-        vm.start()
-        vm.script("move-prepare.sh")
+        vm.begin(host)
         file = host.path("saved")
         host.virsh(*(["managedsave", vm.name] if managed else ["save", vm.name, file]))
         no_tpm_left(host)
@@ -26,10 +25,7 @@ def save(model, firmware, encrypted, managed):
         host.virsh(*(["start", vm.name] if managed else ["restore", file]))
         vm.connect()
         vm.script("move-check.sh")
-        vm.destroy()
-        vm.start()
-        vm.script("move-check-boot.sh")
-        vm.destroy()
+        vm.next_boot_finds_it()
 
     return scenario
 
@@ -47,18 +43,13 @@ def internal(site):
     disk = site.file("disk.qcow2", 0)
     make_qcow2(disk, 64 << 20)
     vm = Domain(site, disks=(disk,))
-    vm.define(host)
-    vm.start()
-    vm.script("move-prepare.sh")
+    vm.begin(host)
     host.virsh("snapshot-create-as", vm.name, "before")
     vm.script("move-change.sh")
     host.virsh("snapshot-revert", vm.name, "before", "--running")
     vm.connect()
     vm.script("move-check.sh")
-    vm.destroy()
-    vm.start()
-    vm.script("move-check-boot.sh")
-    vm.destroy()
+    vm.next_boot_finds_it()
 
 
 def external(site):
@@ -67,14 +58,12 @@ def external(site):
     disk = site.file("disk.qcow2", 0)
     make_qcow2(disk, 64 << 20)
     vm = Domain(site, firmware="ovmf", disks=(disk,), secret=make_secret(host))
-    vm.define(host)
-    vm.start()
-    vm.script("move-prepare.sh")
+    vm.begin(host)
     memory = host.path("var-lib-libvirt", "memory")
     inside = "/var/lib/libvirt/memory"
     host.virsh("snapshot-create-as", vm.name, "s1", "--memspec", f"file={inside},snapshot=external", "--diskspec",
                f"vdb,snapshot=external,file={os.path.join(site.dir, 'overlay.qcow2')}")
-    vm.agent.ping()
+    vm.agent().ping()
     vm.script("move-check.sh")
     vm.script("move-change.sh")
     expect(os.path.getsize(memory) > 1 << 20, "the snapshot has no memory")

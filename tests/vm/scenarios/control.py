@@ -1,12 +1,12 @@
 """The control channel as QEMU uses it: the commands in order, with the answers of Debian's swtpm and of vtpmd."""
 
 import os
-import shlex
 
-from bench import Bench, expect
+from bench import Bench
 from harness.control import ControlLog
+from harness.report import expect
 
-from .move import send
+from .move import restore, save
 from .takeover import SWTPM, VTPMD
 
 # QEMU 7.2. First it looks what it has, then the device asks for the buffer and starts the TPM; 3968 is what fits into
@@ -34,8 +34,7 @@ class Watched(Bench):
 
     def quit(self):
         """End QEMU; the daemon must end with it."""
-        self.machine.quit()
-        expect(self.daemon.process.wait(10), "the TPM daemon did not end with QEMU")
+        super().quit()
         self.log.close()
 
 
@@ -53,28 +52,23 @@ def life(bench, template, model):
 
     bench.watch("source", template)
     bench.machine = bench.add_machine(bench.daemon, "source")
-    bench.machine.wait_boot(bench.options.timeout)
+    bench.machine.wait_boot(bench.timeout)
     start = ASK + size(model) + ["INIT 0"]
     step("boot", OPEN + start, start)
-    bench.machine.reset(bench.options.timeout)
+    bench.reset()
     # SeaBIOS and the machine reset each other, one to three times in all.
     step("reset", start, start)
-    bench.machine.suspend(bench.options.timeout)
+    bench.machine.suspend(bench.timeout)
     step("sleep and wake up", start, start)
-    saved = os.path.join(bench.place.dir, "saved")
-    bench.machine.qmp.cmd("stop")
-    send(bench.machine, f"exec:cat > {shlex.quote(saved)}")
-    bench.machine.qmp.wait_migration(bench.options.timeout)
+    saved = save(bench)
     step("save", SAVE)
     bench.quit()
     step("end", ["SHUTDOWN"])
     bench.watch("target", template)
     bench.machine = bench.add_machine(bench.daemon, "target", incoming="defer")
     step("wait for a guest", OPEN + ASK + size(model))
-    bench.machine.qmp.cmd("migrate-incoming", uri=f"exec:cat {shlex.quote(saved)}")
-    bench.machine.qmp.wait_migration(bench.options.timeout)
-    bench.machine.qmp.cmd("cont")
-    bench.machine.agent.ping()
+    restore(bench, saved)
+    bench.agent().ping()
     step("restore", LOAD)
     bench.quit()
     step("end again", ["SHUTDOWN"])

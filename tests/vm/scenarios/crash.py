@@ -3,8 +3,9 @@
 import re
 import time
 
-from bench import Bench, expect
+from bench import Bench
 from harness.process import SetupError
+from harness.report import expect
 
 CUTS = 4
 PREPARE = (
@@ -36,7 +37,7 @@ tpm2_nvread -C o -s 1024 0x1500020 | fold -w 128 | sort -u | sed 's/^0*/data /'
 
 def work_until(bench, steps, then):
     """Let the guest work, cut the power `then` seconds after it has reported `steps` steps; what it reported last."""
-    agent, reported = bench.machine.agent, {}
+    agent, reported = bench.agent(), {}
 
     def note(line):
         word, _, number = line.rpartition(" ")
@@ -46,7 +47,7 @@ def work_until(bench, steps, then):
             reported[word] = int(number)
 
     agent.start(WORK)
-    end = time.monotonic() + bench.options.timeout
+    end = time.monotonic() + bench.timeout
     note(agent.line(end))
     first = reported["STEP"]
     while reported["STEP"] < first + steps:

@@ -1,6 +1,7 @@
 """Disk encryption: a LUKS volume that the TPM unlocks."""
 
-from bench import Bench, expect
+from bench import Bench
+from harness.report import expect
 
 
 def luks(firmware):
@@ -32,10 +33,9 @@ def luks(firmware):
 
 def refused(bench, when, reasons):
     """The volume must not open, for the right reason."""
-    status, output = bench.machine.agent.run(
+    status, output = bench.try_shell(
         "for s in /sys/block/vd*/serial; do [ $(cat $s) = disk0 ] && D=/dev/$(echo $s | cut -d/ -f4); done\n"
-        "mkdir -p /run/cryptsetup; modprobe dm-crypt; cryptsetup open --token-only $D data",
-        timeout=bench.options.timeout,
+        "mkdir -p /run/cryptsetup; modprobe dm-crypt; cryptsetup open --token-only $D data"
     )
     expect(status, f"the volume opened {when}")
     expect(any(reason in output for reason in reasons), f"refused {when} for an unexpected reason:\n{output.strip()}")

@@ -3,19 +3,13 @@
 These compare two programs, so they always run vtpmd and swtpm, whatever --tpm-cmd says.
 """
 
-from bench import Bench, expect
-from harness.process import SetupError
+from bench import Bench
 
 from .move import BUSY, STILL_BUSY, arrive, live, send
-from .takeover import SWTPM, VTPMD
+from .takeover import PASSPHRASE, SWTPM, VTPMD
 
 # vtpmd takes blobs in either format; to go on to swtpm they must leave in swtpm's.
 TO_SWTPM = "--migration blobs=swtpm"
-
-
-def state_key(encrypted):
-    """Options for the state of each side, which has a passphrase of its own."""
-    return " --key pwdfile={key},mode=aes-256-cbc" if encrypted else ""
 
 
 def there_and_back(model, firmware, encrypted=False):
@@ -24,25 +18,19 @@ def there_and_back(model, firmware, encrypted=False):
 
     def scenario(options, place):
         bench = Bench(options, place, model, firmware, memory=256)
-        swtpm, vtpmd = SWTPM + state_key(encrypted), VTPMD + state_key(encrypted)
+        key = PASSPHRASE if encrypted else ""
+        swtpm, vtpmd = SWTPM + key, VTPMD + key
         bench.daemon = bench.add_daemon("first", swtpm)
         common = f"--migration-key pwdfile={bench.daemon.key},mode=aes-256-cbc" if encrypted else ""
-        bench.daemon.start_for_qemu(common)
-        bench.machine = bench.add_machine(bench.daemon)
-        bench.machine.wait_boot(options.timeout)
+        bench.power_on(common)
         bench.script("move-prepare.sh")
         bench.shell(BUSY)
         hops = [("second", vtpmd, TO_SWTPM), ("third", swtpm, ""), ("fourth", vtpmd, TO_SWTPM)]
         for name, template, more in hops:
             live(bench, name, f"{common} {more}", template=template)
-            bench.machine.agent.ping()
-            bench.script("move-check.sh")
             bench.script("move-contexts.sh")
             bench.shell(STILL_BUSY)
-        bench.power_off()
-        bench.power_on()
-        bench.script("move-check-boot.sh")
-        bench.power_off()
+        bench.next_boot_finds_moved()
 
     return scenario
 
@@ -56,18 +44,10 @@ def refused(options, place):
     bench.script("move-prepare.sh")
     _, machine, uri = arrive(bench, "second", template=SWTPM)
     send(bench.machine, uri)
-    try:
-        bench.machine.qmp.wait_migration(30, wanted="failed")
-    except SetupError as e:
-        expect(False, f"swtpm has taken blobs that it cannot read: {e}")
-    if bench.machine.qmp.cmd("query-status")["status"] != "running":
-        bench.machine.qmp.cmd("cont")
+    # swtpm cannot read these blobs.
+    bench.migration_fails("failed", 30)
     machine.kill()
-    bench.script("move-check.sh")
-    bench.power_off()
-    bench.power_on()
-    bench.script("move-check-boot.sh")
-    bench.power_off()
+    bench.next_boot_finds_moved()
 
 
 SCENARIOS = {

@@ -3,7 +3,7 @@
 import os
 import shlex
 
-from bench import Bench, expect
+from bench import Bench
 from harness.disk import make_qcow2
 from harness.process import SetupError
 
@@ -40,14 +40,31 @@ def arrive(bench, name, extra="", shared=None, template=None):
 
 
 def live(bench, name, extra="", shared=None, template=None):
-    """Move the guest to a second machine; the bench then has that one."""
+    """Move the guest to a second machine, which the bench then has; all that the TPM held is there."""
     daemon, machine, uri = arrive(bench, name, extra, shared, template)
     send(bench.machine, uri)
-    bench.machine.qmp.wait_migration(bench.options.timeout)
+    bench.machine.qmp.wait_migration(bench.timeout)
     machine.qmp.wait_event("RESUME", 20)
-    bench.machine.quit()
-    expect(bench.daemon.process.wait(10), "the source's TPM daemon did not end with its QEMU")
+    bench.quit()
     bench.machine, bench.daemon = machine, daemon
+    bench.agent().ping()
+    bench.script("move-check.sh")
+
+
+def save(bench):
+    """Stop the guest and save it to a file; the file."""
+    saved = os.path.join(bench.place.dir, "saved")
+    bench.machine.qmp.cmd("stop")
+    send(bench.machine, f"exec:cat > {shlex.quote(saved)}")
+    bench.machine.qmp.wait_migration(bench.timeout)
+    return saved
+
+
+def restore(bench, saved):
+    """Let the guest of a file go on in a machine that waits for it."""
+    bench.machine.qmp.cmd("migrate-incoming", uri=f"exec:cat {shlex.quote(saved)}")
+    bench.machine.qmp.wait_migration(bench.timeout)
+    bench.machine.qmp.cmd("cont")
 
 
 def live_move(model, firmware, with_key=False, back=False, memory=256):
@@ -56,21 +73,13 @@ def live_move(model, firmware, with_key=False, back=False, memory=256):
     def scenario(options, place):
         bench = Bench(options, place, model, firmware, memory=memory)
         key = key_option(bench.daemon) if with_key else ""
-        bench.daemon.start_for_qemu(key)
-        bench.machine = bench.add_machine(bench.daemon)
-        bench.machine.wait_boot(options.timeout)
+        bench.power_on(key)
         bench.script("move-prepare.sh")
         bench.shell(BUSY)
         for name in ("second", "third") if back else ("second",):
             live(bench, name, key)
-            bench.machine.agent.ping()
-            bench.script("move-check.sh")
             bench.shell(STILL_BUSY)
-        bench.power_off()
-        # What has moved is stored: the next boot finds it.
-        bench.power_on()
-        bench.script("move-check-boot.sh")
-        bench.power_off()
+        bench.next_boot_finds_moved()
 
     return scenario
 
@@ -84,21 +93,16 @@ def failed(options, place):
     _, machine, uri = arrive(bench, "slow")
     send(bench.machine, uri, slow=True)
     bench.machine.qmp.cmd("migrate_cancel")
-    bench.machine.qmp.wait_migration(20, wanted="cancelled")
+    bench.migration_fails("cancelled")
     machine.quit()
-    bench.script("move-check.sh")
 
     daemon, machine, uri = arrive(bench, "dead")
     daemon.kill()
     send(bench.machine, uri)
-    bench.machine.qmp.wait_migration(20, wanted="failed")
-    if bench.machine.qmp.cmd("query-status")["status"] != "running":
-        bench.machine.qmp.cmd("cont")
+    bench.migration_fails("failed")
     machine.kill()
-    bench.script("move-check.sh")
 
     live(bench, "second")
-    bench.script("move-check.sh")
     bench.power_off()
 
 
@@ -106,18 +110,11 @@ def shared(options, place):
     """Both daemons on one state folder, as with shared storage, over and over: the lock goes along."""
     bench = Bench(options, place, memory=256)
     first = bench.daemon
-    first.start_for_qemu("--migration release-lock-outgoing")
-    bench.machine = bench.add_machine(first)
-    bench.machine.wait_boot(options.timeout)
+    bench.power_on("--migration release-lock-outgoing")
     bench.script("move-prepare.sh")
     for number in range(6):
         live(bench, f"hop{number}", "--migration incoming,release-lock-outgoing", first)
-        bench.machine.agent.ping()
-        bench.script("move-check.sh")
-    bench.power_off()
-    bench.power_on()
-    bench.script("move-check-boot.sh")
-    bench.power_off()
+    bench.next_boot_finds_moved()
 
 
 def to_file(model, firmware):
@@ -127,19 +124,13 @@ def to_file(model, firmware):
         bench = Bench(options, place, model, firmware, memory=256)
         bench.power_on()
         bench.script("move-prepare.sh")
-        saved = os.path.join(place.dir, "saved")
-        bench.machine.qmp.cmd("stop")
-        send(bench.machine, f"exec:cat > {shlex.quote(saved)}")
-        bench.machine.qmp.wait_migration(options.timeout)
-        bench.machine.quit()
-        expect(bench.daemon.process.wait(10), "the TPM daemon did not end with QEMU")
+        saved = save(bench)
+        bench.quit()
         variables = bench.machine.variables
         bench.daemon = bench.add_daemon("restored")
         bench.daemon.start_for_qemu()
         bench.machine = bench.add_machine(bench.daemon, "restored", incoming="defer", variables=variables)
-        bench.machine.qmp.cmd("migrate-incoming", uri=f"exec:cat {shlex.quote(saved)}")
-        bench.machine.qmp.wait_migration(options.timeout)
-        bench.machine.qmp.cmd("cont")
+        restore(bench, saved)
         bench.script("move-check.sh")
         bench.power_off()
 

@@ -5,8 +5,9 @@ import os
 import subprocess
 import tarfile
 
-from bench import Bench, expect
+from bench import Bench
 from harness.daemon import vtpmd
+from harness.report import expect
 
 
 def programs(place):

@@ -1,7 +1,8 @@
 """Sleep: suspend to RAM goes through TPM2_Shutdown(STATE) and TPM2_Startup(STATE), suspend to disk through CLEAR."""
 
-from bench import Bench, expect
+from bench import Bench
 from harness.process import SetupError, wait_for
+from harness.report import expect
 
 # Kept by Startup(STATE): PCR 0 to 15.
 READ_PCRS = "cat /sys/class/tpm/tpm0/pcr-sha256/0 /sys/class/tpm/tpm0/pcr-sha256/7 /sys/class/tpm/tpm0/pcr-sha256/10"
@@ -52,14 +53,12 @@ def hibernate(options, place):
         "cat /sys/block/${D#/dev/}/dev > /sys/power/resume && echo platform > /sys/power/disk"
     )
     bench.script("startup-state.sh", WANT_RESTARTS="0")
-    bench.machine.agent.run("(sleep 0.3; echo disk > /sys/power/state) >/dev/null 2>&1 &")
+    bench.agent().run("(sleep 0.3; echo disk > /sys/power/state) >/dev/null 2>&1 &")
     expect(bench.machine.process.wait(options.timeout), "the guest did not switch itself off")
-    expect(bench.daemon.process.wait(10), "the TPM daemon did not end with QEMU")
-    bench.daemon.start_for_qemu()
-    bench.machine = bench.add_machine(bench.daemon)
-    bench.machine.wait_boot(options.timeout)
+    bench.daemon_ends()
+    bench.power_on()
     # The fresh kernel loads the image and is replaced by the one that slept.
-    bench.machine.agent.run(
+    bench.agent().run(
         "(for s in /sys/block/vd*/serial; do [ $(cat $s) = disk0 ] && D=$(echo $s | cut -d/ -f4); done; "
         "sleep 0.3; cat /sys/block/$D/dev > /sys/power/resume) >/dev/null 2>&1 &"
     )
@@ -72,8 +71,8 @@ def hibernate(options, place):
 def came_back(bench):
     """Whether the kernel that slept answers, not the one that loads its image."""
     try:
-        bench.machine.agent.ping(5)
-        return bench.machine.agent.run("[ -e /tmp/marker ]", timeout=5)[0] == 0
+        bench.agent().ping(5)
+        return bench.agent().run("[ -e /tmp/marker ]", timeout=5)[0] == 0
     except SetupError:
         return False
 

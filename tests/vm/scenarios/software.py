@@ -1,10 +1,10 @@
 """Software at work in the guest: tpm2-tools over the resource manager, and the kernel's own tests of its TPM driver."""
 
 import os
-import subprocess
 
-from bench import Bench, expect
-from harness.process import SetupError
+from bench import Bench
+from harness.process import run
+from harness.report import expect
 
 HERE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
@@ -25,10 +25,7 @@ def selftests(model):
     """tools/testing/selftests/tpm2 of the kernel, from Debian's linux-source."""
 
     def scenario(options, place):
-        build = ["bash", os.path.join(HERE, "build-selftests"), "--guest", options.guest]
-        done = subprocess.run(build, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
-        if done.returncode:
-            raise SetupError(done.stdout.decode("utf-8", "replace"))
+        run("bash", os.path.join(HERE, "build-selftests"), "--guest", options.guest)
         bench = Bench(options, place, model, initrd="initrd-selftests.img")
         bench.power_on()
         output = bench.shell(

@@ -5,11 +5,11 @@ These compare two programs, so they always run vtpmd and swtpm, whatever --tpm-c
 
 import os
 import secrets
-import subprocess
 
-from bench import Bench, expect
+from bench import Bench
 from harness.daemon import vtpmd
-from harness.process import SetupError
+from harness.process import run
+from harness.report import expect
 
 SWTPM = "swtpm socket --tpm2 --tpmstate dir={state} {channel} --log file={log},level=1"
 VTPMD = "{vtpmd} socket --tpm2 --tpmstate dir={state} {channel} --log file={log},level=1"
@@ -37,13 +37,6 @@ def made_by_swtpm(daemon, place, encrypted):
     run("/usr/bin/swtpm_setup", "--tpm2", "--tpm-state", daemon.state, "--config", config, "--createek",
         "--create-ek-cert", "--create-platform-cert", "--lock-nvram", "--not-overwrite",
         *(["--pwdfile", daemon.key, "--cipher", "aes-256-cbc"] if encrypted else []))
-
-
-def run(*command):
-    """A command on the host that must succeed."""
-    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
-    if done.returncode:
-        raise SetupError(f"{' '.join(command)}: exit {done.returncode}\n{done.stdout.decode('utf-8', 'replace')}")
 
 
 def files(folder):
