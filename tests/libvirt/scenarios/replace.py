@@ -7,7 +7,7 @@ from domain import Domain
 from harness.process import Process, wait_for
 from harness.report import expect
 
-from .common import PASSPHRASE, make_secret
+from .common import PASSPHRASE, make_secret, refused
 from .migrate import there_and_back
 
 
@@ -39,6 +39,26 @@ def between(encrypted):
     """A running guest goes from a host with Debian's programs to one with ours, back, and again; contexts that the TPM gave
     out before still load."""
     return there_and_back("crb", "ovmf", encrypted, ("debian", "sealwright"), "move-contexts.sh")
+
+
+def version_12(site):
+    """A domain that has a TPM 1.2 of Debian's swtpm is refused by name under our programs, which leave its state alone, and
+    runs again under Debian's."""
+    host = site.host("a", "debian")
+    vm = Domain(site, model="tis", version="1.2")
+    vm.define(host)
+    host.virsh("start", vm.name, "--paused")
+    vm.destroy()
+    kept = vm.files()
+    host.stop()
+    site.host("a", "sealwright")
+    message = refused(host, ["start", vm.name], ["TPM version '1.2' is not supported"])
+    expect(vm.files() == kept, "the state of a TPM 1.2 has changed")
+    host.stop()
+    site.host("a", "debian")
+    host.virsh("start", vm.name, "--paused")
+    vm.destroy()
+    return message.splitlines()[-1]
 
 
 def external(site):
@@ -86,5 +106,6 @@ BOTH = {
     "replace-installed-encrypted": installed(encrypted=True),
     "replace-between": between(encrypted=False),
     "replace-between-encrypted": between(encrypted=True),
+    "replace-version-1.2": version_12,
 }
 SCENARIOS = {**BOTH, "external": external}
