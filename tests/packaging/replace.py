@@ -117,6 +117,8 @@ def programs_of(folder):
     found = {name: os.path.join(folder, name) for name in PROGRAMS}
     if not os.path.exists(found["swtpm"]):
         found["swtpm"] = os.path.join(folder, "vtpmd")
+        # As the packages have them: one program by three names.
+        found["swtpm_localca"] = found["swtpm_cert"] = found["swtpm_setup"]
     found = {name: path for name, path in found.items() if os.path.exists(path)}
     if "swtpm" not in found:
         sys.exit(f"replace.py: {folder} has neither swtpm nor vtpmd")

@@ -110,6 +110,13 @@ const STAGES: &[Stage] = &[
         run: libvirt,
     },
     Stage {
+        name: "replace",
+        about: "our programs put in swtpm's place under Debian and taken out again, in a copy of the machine (needs root)",
+        quick: false,
+        by_default: false,
+        run: replace,
+    },
+    Stage {
         name: "qtest",
         about: "QEMU's own tests of its TPM devices, with vtpmd in swtpm's place",
         quick: false,
@@ -263,17 +270,7 @@ fn libvirt() -> Result<(), Failure> {
         return Err("libvirt needs root, for the name spaces of its hosts".into());
     }
     demo::guest()?;
-    // The programs that stand beside vtpmd in swtpm's place.
-    must(cargo(&[
-        "build",
-        "--release",
-        "--bins",
-        "--package",
-        "sealwright-channel",
-        "--package",
-        "sealwright-manufacture",
-    ]))?;
-    let mut run = with_vtpmd(command("python3", &["tests/libvirt/run.py"]))?;
+    let mut run = with_all_programs(command("python3", &["tests/libvirt/run.py"]))?;
     run.arg("--guest").arg(target().join("guest"));
     reported(run, "libvirt")
 }
@@ -286,6 +283,14 @@ fn reported(mut run: Command, stage: &str) -> Result<(), Failure> {
         run.arg(option).arg(folder.join(stage).with_extension(extension));
     }
     must(run)
+}
+
+fn replace() -> Result<(), Failure> {
+    packages::ensure(&[SWTPM, SWTPM_TOOLS])?;
+    if !packages::is_root() {
+        return Err("replace needs root, for a copy of the machine in a name space".into());
+    }
+    must(with_all_programs(command("python3", &["tests/packaging/replace.py"]))?)
 }
 
 fn qtest() -> Result<(), Failure> {
@@ -308,6 +313,14 @@ pub(crate) fn with_vtpmd(mut test: Command) -> Result<Command, Failure> {
     must(cargo(&["build", "--release", "--package", "sealwright-daemon"]))?;
     test.env("VTPMD", target().join("release/vtpmd")).env("PYTHONUNBUFFERED", "1");
     Ok(test)
+}
+
+/// The same, with the programs that stand beside vtpmd in swtpm's place.
+fn with_all_programs(test: Command) -> Result<Command, Failure> {
+    let mut build = cargo(&["build", "--release", "--bins"]);
+    build.args(["--package", "sealwright-channel", "--package", "sealwright-manufacture"]);
+    must(build)?;
+    with_vtpmd(test)
 }
 
 /// Whether the toolchain has `core` and `alloc` for a target.
