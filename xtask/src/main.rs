@@ -3,6 +3,7 @@
 mod bench;
 mod check;
 mod demo;
+mod density;
 mod faults;
 mod fuzz;
 mod man;
@@ -26,6 +27,8 @@ Usage: cargo xtask COMMAND
                     run the tests; all stages, or those named. --quick leaves out what takes minutes
   bench [--left COMMAND] [--right COMMAND] [--json] [--scale PERCENT] [FILTER...]
                     median latency of each command, vtpmd and swtpm side by side
+  density [--count N] [--swtpm N] [--only vtpmd|swtpm|engines] [--idle SECONDS] [--load SECONDS] [--json FILE]
+                    a thousand TPMs on this machine: memory, idleness, latency, start and stop (needs root)
   fuzz [--commands N] [--seconds N] [--seed N] [--crypto both|rust|native] [--help]
                     mutated commands for the engine in one process, saved and restored after each
   faults [--kills N] [--seed N]
@@ -37,7 +40,7 @@ Usage: cargo xtask COMMAND
   check             the house rules: file sizes, no unsafe, no std in the engine, no machine paths
   help              this text
 
-As root, demo, test, bench and faults install the Debian packages they need; otherwise they name what is missing.";
+As root, demo, test, bench, density and faults install the Debian packages they need; otherwise they name what is missing.";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         "demo" => demo::run(rest),
         "test" => test::run(rest),
         "bench" => bench::run(rest),
+        "density" => density::run(rest),
         "faults" => faults::run(rest),
         "fuzz" => fuzz::run(rest),
         "man" => man::run(rest),

@@ -103,6 +103,13 @@ const STAGES: &[Stage] = &[
         run: guest_long,
     },
     Stage {
+        name: "timing",
+        about: "whether the time of what is done with secrets depends on them, by statistics",
+        quick: false,
+        by_default: false,
+        run: timing,
+    },
+    Stage {
         name: "libvirt",
         about: "domains with a TPM under Debian's libvirtd, with vtpmd in swtpm's place (needs root)",
         quick: false,
@@ -240,6 +247,11 @@ fn secrets() -> Result<(), Failure> {
 fn costs() -> Result<(), Failure> {
     packages::ensure(&[STRACE, SWTPM])?;
     must(with_vtpmd(as_root("tests/costs/run.py"))?)
+}
+
+fn timing() -> Result<(), Failure> {
+    let json = target().join("timing.json").display().to_string();
+    must(cargo(&["run", "--release", "--quiet", "--package", "sealwright-timing", "--", "--json", &json]))
 }
 
 fn keys() -> Result<(), Failure> {

@@ -142,6 +142,13 @@ impl Daemon {
         Ok(out)
     }
 
+    /// SHUTDOWN of the control channel, and waiting for the end of the process.
+    pub fn end(mut self) -> Result<std::process::ExitStatus> {
+        // Some end without an answer.
+        let _ = self.control(&Out::new().u32(3).0, 4);
+        self.child.wait()
+    }
+
     /// Process id, for memory and processor figures.
     pub fn id(&self) -> u32 {
         self.child.id()

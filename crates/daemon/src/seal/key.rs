@@ -21,7 +21,9 @@ const MAX_ROUNDS: u32 = 10_000_000;
 pub(super) const SALT: usize = 32;
 /// Bytes of the value that tells a wrong key from damage.
 pub(super) const CHECK: usize = 12;
-/// The longest passphrase or key file that is read.
+/// Room for what keys and passphrases have...
+const USUAL_SECRET: usize = 1024;
+/// ...and for the longest passphrase or key file that is read.
 const MAX_SECRET: usize = 64 * 1024;
 
 /// How a secret becomes a sealing key; the number stands in the envelope.
@@ -83,10 +85,16 @@ fn read_all(option: &str, source: &Source) -> Result<Zeroizing<Vec<u8>>, Failure
             (fd, format!("file descriptor {n}"))
         }
     };
-    // Held at full size from the start: growing would leave copies behind.
-    let mut bytes = Zeroizing::new(vec![0_u8; MAX_SECRET]);
+    let mut bytes = Zeroizing::new(vec![0_u8; USUAL_SECRET]);
     let mut length = 0_usize;
-    while let Some(room) = bytes.get_mut(length..).filter(|r| !r.is_empty()) {
+    loop {
+        if length == bytes.len() && length < MAX_SECRET {
+            // Not grown in place, which would leave a copy behind that is not wiped.
+            let mut larger = Zeroizing::new(vec![0_u8; MAX_SECRET]);
+            larger.iter_mut().zip(bytes.iter()).for_each(|(to, from)| *to = *from);
+            bytes = larger;
+        }
+        let Some(room) = bytes.get_mut(length..).filter(|room| !room.is_empty()) else { break };
         let asked = room.len();
         match rustix::io::read(&fd, room) {
             Ok(0) => break,

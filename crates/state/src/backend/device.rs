@@ -3,7 +3,7 @@
 //! Two superblocks say which half of the rest holds the journal. A new journal is written to the other half and synced
 //! before they are changed, one after the other. So at every moment one of them is good and its half is whole.
 
-use super::{Backend, Durability, MAX_JOURNAL, MAX_ORDER};
+use super::{Backend, Durability, MAX_JOURNAL, MAX_ORDER, Stored};
 use crate::disk::{DiskFile, HostFile, read_exact, write_all, write_zeros};
 use crate::error::StateError;
 use crate::format::BLOCK;
@@ -271,17 +271,16 @@ impl Backend for Device {
     }
 
     fn read(&mut self) -> Result<Option<Vec<u8>>, StateError> {
+        match self.open()? {
+            Some(stored) => self.read_at(0, stored.length()).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn open(&mut self) -> Result<Option<Stored>, StateError> {
         self.look()?;
         let Ok(current) = self.journal() else { return Ok(None) };
-        let mut bytes = vec![0; usize::try_from(current.area).unwrap_or_default()];
-        match read_exact(&*self.file, current.begin(), &mut bytes) {
-            Ok(()) => Ok(Some(bytes)),
-            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Err(StateError::Torn {
-                place: self.place.clone(),
-                why: "it is smaller than when it was made".to_owned(),
-            }),
-            Err(error) => Err(self.fault("reading", &error)),
-        }
+        Ok(Some(Stored::Open(usize::try_from(current.area).unwrap_or_default())))
     }
 
     fn read_at(&mut self, at: u64, length: usize) -> Result<Vec<u8>, StateError> {
@@ -294,9 +293,14 @@ impl Backend for Device {
             });
         }
         let mut bytes = vec![0; length];
-        read_exact(&*self.file, current.begin().saturating_add(at), &mut bytes)
-            .map_err(|e| self.fault("reading", &e))?;
-        Ok(bytes)
+        match read_exact(&*self.file, current.begin().saturating_add(at), &mut bytes) {
+            Ok(()) => Ok(bytes),
+            Err(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => Err(StateError::Torn {
+                place: self.place.clone(),
+                why: "it is smaller than when it was made".to_owned(),
+            }),
+            Err(error) => Err(self.fault("reading", &error)),
+        }
     }
 
     fn append(&mut self, at: u64, bytes: &[u8]) -> Result<(), StateError> {

@@ -1,6 +1,6 @@
 //! A journal in a folder: `tpm.state`, replaced by way of `tpm.state.new`, and the lock file `.lock`.
 
-use super::{Backend, Durability, MAX_JOURNAL, MAX_ORDER};
+use super::{Backend, Durability, MAX_JOURNAL, MAX_ORDER, Stored};
 use crate::disk::{Disk, DiskFile, How, read_exact, replace, write_all, write_zeros};
 use crate::error::StateError;
 use crate::identity::Kind;
@@ -169,6 +169,13 @@ impl Backend for Folder {
     }
 
     fn read(&mut self) -> Result<Option<Vec<u8>>, StateError> {
+        match self.open()? {
+            Some(stored) => self.read_at(0, stored.length()).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    fn open(&mut self) -> Result<Option<Stored>, StateError> {
         let name = Self::file_name(self.kind);
         self.journal = None;
         let opened = match self.disk.open(name, How::Write) {
@@ -189,10 +196,8 @@ impl Backend for Folder {
             expected: format!("a {} state", self.kind),
             found: format!("{size} bytes, more than any state has"),
         })?;
-        let mut bytes = vec![0; length];
-        read_exact(&*file, 0, &mut bytes).map_err(|e| self.fault("reading", &e))?;
         self.journal = Some(file);
-        Ok(Some(bytes))
+        Ok(Some(Stored::Open(length)))
     }
 
     fn read_at(&mut self, at: u64, length: usize) -> Result<Vec<u8>, StateError> {

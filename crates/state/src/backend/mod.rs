@@ -39,6 +39,26 @@ pub enum Durability {
     Full,
 }
 
+/// A journal that was found, as it is best read.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Stored {
+    /// It came whole, with the zeros behind its end.
+    Whole(Vec<u8>),
+    /// It has this length, with the zeros, and is read in parts by [`Backend::read_at`].
+    Open(usize),
+}
+
+impl Stored {
+    /// Bytes, with the zeros behind the end.
+    pub const fn length(&self) -> usize {
+        match self {
+            Self::Whole(bytes) => bytes.len(),
+            Self::Open(length) => *length,
+        }
+    }
+}
+
 /// Storage for one journal.
 ///
 /// A fault leaves the bytes before `at`, and the journal before a replacement, as they were: in the store and for
@@ -50,6 +70,11 @@ pub trait Backend: Send {
 
     /// Reads the journal, with the zeros behind its end; `None` if there is none. Later calls are about this one.
     fn read(&mut self) -> Result<Option<Vec<u8>>, StateError>;
+
+    /// Finds the journal as [`Backend::read`] does, and reads only what has to be read at once.
+    fn open(&mut self) -> Result<Option<Stored>, StateError> {
+        Ok(self.read()?.map(Stored::Whole))
+    }
 
     /// Reads `length` bytes of the journal that was read or written last.
     fn read_at(&mut self, at: u64, length: usize) -> Result<Vec<u8>, StateError>;

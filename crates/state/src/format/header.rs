@@ -71,6 +71,13 @@ impl Header {
         Some(out)
     }
 
+    /// How many of the first bytes of a journal the header takes, as it says itself in its first block.
+    pub(crate) fn length(block: &[u8]) -> usize {
+        let mut r = Reader(block);
+        let length = r.bytes(MAGIC.len() + 4).and_then(|_| r.u32()).and_then(|n| usize::try_from(n).ok());
+        length.map_or(BLOCK, |length| length.clamp(BLOCK, MAX_HEADER))
+    }
+
     /// Reads the header of the journal in `bytes`.
     pub(crate) fn decode(place: &str, kind: Kind, bytes: &[u8]) -> Result<Found, StateError> {
         let place = || place.to_owned();

@@ -3,6 +3,7 @@
 pub(crate) mod header;
 pub(crate) mod record;
 pub(crate) mod scan;
+pub(crate) mod view;
 
 /// The version written. Readers know this one and all before it.
 pub(crate) const VERSION: u16 = 1;

@@ -1,6 +1,7 @@
-//! Reads a journal from end to end: which generations are there, where they end, and whether what lies behind the last
+//! Looks through a journal from end to end: which generations are there, where they end, and whether what lies behind the last
 //! one is what a cut-off write leaves, or damage.
 
+use super::view::View;
 use super::{BLOCK, SECTOR, header, record};
 use crate::error::StateError;
 use crate::generation::{Content, Generation};
@@ -25,12 +26,13 @@ pub(crate) struct Journal {
     pub(crate) torn: bool,
 }
 
-/// Reads the journal in `bytes`. Nothing is decrypted.
-pub(crate) fn scan(place: &str, kind: Kind, bytes: &[u8]) -> Result<Journal, StateError> {
-    let found = header::Header::decode(place, kind, bytes)?;
+/// Reads a journal. Nothing is decrypted.
+pub(crate) fn scan(place: &str, kind: Kind, view: &mut View<'_>) -> Result<Journal, StateError> {
+    let least = header::Header::length(view.bytes(0, BLOCK)?);
+    let found = header::Header::decode(place, kind, view.bytes(0, least)?)?;
     let torn_off = |why: String| StateError::Torn { place: place.to_owned(), why };
     let damaged = |why: String| StateError::Damaged { place: place.to_owned(), why };
-    let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+    let length = u64::try_from(view.length()).unwrap_or(u64::MAX);
     if length < found.header.area {
         return Err(torn_off(format!("it has {length} of {} bytes", found.header.area)));
     }
@@ -38,18 +40,20 @@ pub(crate) fn scan(place: &str, kind: Kind, bytes: &[u8]) -> Result<Journal, Sta
     let mut at = found.length;
     let mut torn = false;
     loop {
-        let rest = bytes.get(at..).unwrap_or_default();
-        if is_zero(rest) {
-            break;
-        }
-        let Some((read, framed)) = record::decode(rest) else {
+        let least = record::frame_length(view.bytes(at, BLOCK)?).unwrap_or(BLOCK);
+        let left = view.length().saturating_sub(at);
+        let Some((read, framed)) = record::decode(view.bytes(at, least)?) else {
+            if view.is_zero(at)? {
+                break;
+            }
+            let rest = view.bytes(at, left)?;
             if !is_cut_off(rest) || has_later(rest) {
                 return Err(damaged(format!("the record at byte {at} has a wrong checksum")));
             }
             torn = true;
             break;
         };
-        if framed > rest.len() {
+        if framed > left {
             return Err(torn_off(format!("the last block of the record at byte {at} is not complete")));
         }
         let generation = read.generation;
@@ -76,7 +80,7 @@ pub(crate) fn scan(place: &str, kind: Kind, bytes: &[u8]) -> Result<Journal, Sta
 
 /// True if there is nothing but zeros. The room behind a journal's end is long and is looked at in each start, so a
 /// sector is looked at as a whole.
-fn is_zero(bytes: &[u8]) -> bool {
+pub(super) fn is_zero(bytes: &[u8]) -> bool {
     bytes.chunks(SECTOR).all(|sector| sector.iter().fold(0, |bits, byte| bits | byte) == 0)
 }
 

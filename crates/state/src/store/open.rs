@@ -1,8 +1,10 @@
 //! Reading: which of the named faults a state has, or that it is good.
 
 use super::{Journal, Secret, Store};
+use crate::backend::Stored;
 use crate::error::StateError;
 use crate::format::header::{Found, Sealing};
+use crate::format::view::View;
 use crate::format::{record, scan};
 use crate::generation::{Content, Generation};
 use crate::identity::{DataKeyId, Digest, VmId};
@@ -53,8 +55,8 @@ impl Store {
         self.journal = None;
         let place = self.place();
         self.obey_orders()?;
-        let Some(bytes) = self.backend.read()? else { return Err(self.missing()) };
-        let found = scan::scan(&place, self.settings.kind, &bytes)?;
+        let Some(stored) = self.backend.open()? else { return Err(self.missing()) };
+        let found = scan::scan(&place, self.settings.kind, &mut View::new(&mut *self.backend, &stored))?;
         if let Some(vm) = self.settings.vm.as_ref().filter(|vm| **vm != found.header.header.vm) {
             return Err(StateError::Foreign {
                 place,
@@ -78,9 +80,13 @@ impl Store {
             overruled: None,
         };
         for entry in [journal.state_entry().cloned(), journal.volatile_entry().cloned()].into_iter().flatten() {
-            let frame = usize::try_from(entry.at).ok().and_then(|at| bytes.get(at..));
-            let content = frame.and_then(record::decode).and_then(|(record, _)| record.open(self.sealer()));
-            let content = content.ok_or_else(|| self.broken(&entry.generation))?;
+            let content = match &stored {
+                Stored::Whole(bytes) => {
+                    let frame = usize::try_from(entry.at).ok().and_then(|at| bytes.get(at..)).unwrap_or_default();
+                    self.opened(frame, &entry.generation)?
+                }
+                Stored::Open(_) => self.content(entry.at, entry.length, &entry.generation)?,
+            };
             if entry.generation.content == Content::State {
                 journal.content = Digest::of(&[&content]);
             }
@@ -201,7 +207,12 @@ impl Store {
         generation: &Generation,
     ) -> Result<Zeroizing<Vec<u8>>, StateError> {
         let frame = self.backend.read_at(at, length)?;
-        let content = record::decode(&frame)
+        self.opened(&frame, generation)
+    }
+
+    /// The content of the record in a frame, which has to be this generation's.
+    fn opened(&self, frame: &[u8], generation: &Generation) -> Result<Zeroizing<Vec<u8>>, StateError> {
+        let content = record::decode(frame)
             .filter(|(record, _)| record.generation.digest == generation.digest)
             .and_then(|(record, _)| record.open(self.sealer()));
         content.ok_or_else(|| self.broken(generation))
@@ -252,8 +263,8 @@ impl Store {
     pub fn peek(&mut self) -> Result<Option<Vec<Generation>>, StateError> {
         self.settled(|store| {
             let place = store.place();
-            let Some(bytes) = store.backend.read()? else { return Ok(None) };
-            let found = scan::scan(&place, store.settings.kind, &bytes)?;
+            let Some(stored) = store.backend.open()? else { return Ok(None) };
+            let found = scan::scan(&place, store.settings.kind, &mut View::new(&mut *store.backend, &stored))?;
             Ok(Some(found.entries.into_iter().map(|e| e.generation).collect()))
         })
     }

@@ -362,6 +362,51 @@ fn reading_while_another_writes_finds_no_damage() {
     });
 }
 
+/// A back end that gives the journal whole, and one that reads it in parts, of which none has all of it.
+#[test]
+fn a_journal_read_in_parts_is_judged_as_one_read_whole() {
+    let place = Place::new("parts");
+    let settings = || Settings { history: 12, ..settings() };
+    let mut store = Store::new(folder(&place), key(5), settings());
+    store.lock().unwrap();
+    store.create(&[1; 9000], "new").unwrap();
+    for n in 2..=12_u8 {
+        store.commit(&vec![n; 3000 * usize::from(n)]).unwrap();
+    }
+    drop(store);
+    let good = std::fs::read(place.file("tpm.state")).unwrap();
+    let used = good.iter().rposition(|byte| *byte != 0).unwrap() + 1;
+    assert!(used > 200_000 && good.len() > used + 64 * 1024, "{used} of {}", good.len());
+    let both = |bad: Vec<u8>| {
+        std::fs::write(place.file("tpm.state"), &bad).unwrap();
+        let cell: Arc<Mutex<MemoryCell>> = Arc::default();
+        cell.lock().unwrap().journal = Some(bad);
+        let ends: [Box<dyn Backend>; 2] = [Box::new(Memory::on(cell)), folder(&place)];
+        ends.map(|end| {
+            let mut store = Store::new(end, key(5), settings());
+            let loaded = store.load().map(|()| store.head().unwrap().sequence);
+            loaded.map_err(|fault| (core::mem::discriminant(&fault), fault.to_string().contains("does not follow")))
+        })
+    };
+    let mut results = [0, 0];
+    for step in 0..600 {
+        let mut bad = good.clone();
+        // Places all over what is used, and behind it; the parts' edges too.
+        let at = (step * 7919 * 13) % (used + used / 4);
+        match step % 5 {
+            0 => bad[at] ^= 0x40,
+            1 => bad[at..].fill(0),
+            2 => bad.truncate(at),
+            3 => bad[at / 512 * 512..][..512].fill(0),
+            _ => bad[step % 7 * 32 * 1024..][..64].reverse(),
+        }
+        let [whole, parts] = both(bad);
+        assert_eq!(whole, parts, "step {step}, byte {at}");
+        results[usize::from(whole.is_ok())] += 1;
+    }
+    assert!(results[0] > 100 && results[1] > 50, "{results:?}");
+}
+
 #[test]
 fn no_mutation_opens_as_something_else() {
     let cell: Arc<Mutex<MemoryCell>> = Arc::default();
