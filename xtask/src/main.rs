@@ -2,6 +2,7 @@
 
 mod bench;
 mod check;
+mod costs;
 mod demo;
 mod density;
 mod faults;
@@ -25,8 +26,13 @@ Usage: cargo xtask COMMAND
                     cut the power, boot again, unseal; everything is left in target/demo
   test [--quick] [--list] [STAGE...]
                     run the tests; all stages, or those named. --quick leaves out what takes minutes
-  bench [--left COMMAND] [--right COMMAND] [--json] [--scale PERCENT] [FILTER...]
-                    median latency of each command, vtpmd and swtpm side by side
+  bench [--runs N] [--scale PERCENT] [--out FOLDER] [--json | --markdown] [--list] [FILTER...]
+                    min, median, p99 and processor time of each command, vtpmd and swtpm side by side, which aims are met,
+                    and why others are not; figures and a chart in target/bench. More options: bench --help
+  bench --guest [--boots N] [--repetitions N] [--accel tcg|kvm]
+                    share of answers that are there at the first look of a guest's driver, with both daemons
+  bench --publish   either of them, into docs/reference/performance.md
+  costs [--write]   instructions of ten commands under callgrind, against tests/costs/instructions.csv
   density [--count N] [--swtpm N] [--only vtpmd|swtpm|engines] [--idle SECONDS] [--load SECONDS] [--json FILE]
                     a thousand TPMs on this machine: memory, idleness, latency, start and stop (needs root)
   fuzz [--commands N] [--seconds N] [--seed N] [--crypto both|rust|native] [--help]
@@ -40,7 +46,7 @@ Usage: cargo xtask COMMAND
   check             the house rules: file sizes, no unsafe, no std in the engine, no machine paths
   help              this text
 
-As root, demo, test, bench, density and faults install the Debian packages they need; otherwise they name what is missing.";
+As root, demo, test, bench, costs, density and faults install the Debian packages they need; otherwise they name what is missing.";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -52,6 +58,7 @@ fn main() -> ExitCode {
         "demo" => demo::run(rest),
         "test" => test::run(rest),
         "bench" => bench::run(rest),
+        "costs" => costs::run(rest),
         "density" => density::run(rest),
         "faults" => faults::run(rest),
         "fuzz" => fuzz::run(rest),

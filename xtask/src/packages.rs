@@ -86,6 +86,9 @@ pub(crate) const QTEST: &[Need] = &[
 /// For recording system calls.
 pub(crate) const STRACE: &[Need] = &[need("strace", "strace"), need("python3", "python3")];
 
+/// For counting instructions.
+pub(crate) const VALGRIND: &[Need] = &[need("valgrind", "valgrind")];
+
 /// For looking into machine code.
 pub(crate) const BINUTILS: &[Need] = &[need("objdump", "binutils"), need("addr2line", "binutils")];
 

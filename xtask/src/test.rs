@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use crate::packages::{self, CLIENTS, GUEST, KEYS, LIBVIRT, QTEST, STRACE, SWTPM, SWTPM_TOOLS};
 use crate::run::{cargo, command, must, show, target};
-use crate::{Failure, check, demo, faults, fuzz, no_panic};
+use crate::{Failure, check, costs as instructions, demo, faults, fuzz, no_panic};
 
 /// One part of the tests.
 struct Stage {
@@ -69,7 +69,7 @@ const STAGES: &[Stage] = &[
     },
     Stage {
         name: "costs",
-        about: "the system calls of a commit, and the memory of an open state",
+        about: "the system calls of a commit, the memory of an open state, the instructions of ten commands",
         quick: false,
         by_default: true,
         run: costs,
@@ -246,7 +246,8 @@ fn secrets() -> Result<(), Failure> {
 
 fn costs() -> Result<(), Failure> {
     packages::ensure(&[STRACE, SWTPM])?;
-    must(with_vtpmd(as_root("tests/costs/run.py"))?)
+    must(with_vtpmd(as_root("tests/costs/run.py"))?)?;
+    instructions::run(&[])
 }
 
 fn timing() -> Result<(), Failure> {

@@ -1,19 +1,33 @@
-//! What each command costs, vtpmd and swtpm side by side in one run. It measures and never judges.
+//! What each command costs, vtpmd and swtpm side by side. It says which aims are met; no test depends on it.
 
+mod json;
+mod machine;
 mod measure;
+mod report;
+mod result;
 mod rows;
 
-use measure::{Figures, Outcome, Side, measure, pin};
-use rows::{Gate, Row};
+use machine::Machine;
+use measure::{Side, measure, pin};
+use report::{chart, markdown, text};
+use result::{Measured, Run};
+use rows::{GROUPS, Row};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-const HELP: &str = "usage: bench [--left COMMAND] [--right COMMAND] [--json | --markdown] [--scale PERCENT] [FILTER]...
-  --left, --right  daemons: program and first arguments (default: target/release/vtpmd, swtpm)
-  --json           one JSON object instead of a table
-  --markdown       the table as in docs/reference/performance.md
-  --scale          percent of the usual repetitions (default 100)
-  FILTER           only rows whose name contains it";
+const HELP: &str = "usage: bench [OPTION]... [FILTER]...
+  --left, --right COMMAND        daemons: program and first arguments (default: target/release/vtpmd, swtpm)
+  --left-setup, --right-setup PROGRAM  their swtpm_setup (default: swtpm_setup beside vtpmd; that on the path)
+  --engine PROGRAM               the example `engine` of sealwright-tpm2, for the rows in process
+  --commit NAME                  of what vtpmd was built
+  --runs N                       so many whole runs, one after the other (default 1)
+  --scale PERCENT                of the usual repetitions (default 100)
+  --out FOLDER                   where bench.json, bench.svg and bench.md go (default: target/bench)
+  --json, --markdown             print that instead of the table for a terminal
+  --list                         only the names of rows
+  FILTER                         only rows whose name contains it";
 
+/// What is printed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Form {
     Text,
@@ -22,169 +36,155 @@ enum Form {
 }
 
 struct Options {
-    left: String,
-    right: String,
-    form: Form,
+    left: Side,
+    right: Side,
+    commit: String,
+    runs: usize,
     scale: usize,
+    out: PathBuf,
+    form: Form,
+    list: bool,
     filters: Vec<String>,
 }
 
 fn options() -> Result<Options, String> {
+    let side = |command: &str, setup: Option<&str>, ours| Side {
+        command: command.into(),
+        state: String::new(),
+        setup: setup.map(str::to_owned),
+        engine: None,
+        ours,
+    };
     let mut o = Options {
-        left: "target/release/vtpmd socket --tpm2".into(),
-        right: "swtpm socket --tpm2".into(),
-        form: Form::Text,
+        left: side("target/release/vtpmd socket --tpm2", None, true),
+        right: side("swtpm socket --tpm2", Some("swtpm_setup"), false),
+        commit: "unknown".into(),
+        runs: 1,
         scale: 100,
+        out: "target/bench".into(),
+        form: Form::Text,
+        list: false,
         filters: Vec::new(),
     };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().ok_or_else(|| format!("{argument} needs a value"));
+        let positive = |text: String| match text.parse::<usize>() {
+            Ok(n) if n > 0 => Ok(n),
+            _ => Err(format!("{argument} needs a number above 0, not {text}")),
+        };
         match argument.as_str() {
-            "--left" => o.left = value()?,
-            "--right" => o.right = value()?,
+            "--left" => o.left.command = value()?,
+            "--right" => o.right.command = value()?,
+            "--left-setup" => o.left.setup = Some(value()?),
+            "--right-setup" => o.right.setup = Some(value()?),
+            "--engine" => o.left.engine = Some(value()?),
+            "--commit" => o.commit = value()?,
+            "--runs" => o.runs = positive(value()?)?,
+            "--scale" => o.scale = positive(value()?)?,
+            "--out" => o.out = value()?.into(),
             "--json" => o.form = Form::Json,
             "--markdown" => o.form = Form::Markdown,
-            "--scale" => o.scale = value()?.parse().map_err(|_| "--scale needs a number")?,
+            "--list" => o.list = true,
             "--help" | "-h" => return Err(HELP.into()),
             option if option.starts_with('-') => return Err(format!("unknown option {option}\n{HELP}")),
             _ => o.filters.push(argument),
         }
     }
+    if o.left.setup.is_none() {
+        let program = Path::new(o.left.command.split_whitespace().next().unwrap_or_default());
+        o.left.setup = Some(program.with_file_name("swtpm_setup").display().to_string());
+    }
     Ok(o)
 }
 
-/// The first line that a program answers to `--version`.
-fn version(command: &str) -> String {
-    let program = command.split_whitespace().next().unwrap_or(command);
-    let output = std::process::Command::new(program).arg("--version").output();
-    let text = output.map(|o| String::from_utf8_lossy(&o.stdout).into_owned()).unwrap_or_default();
-    text.lines().next().unwrap_or("unknown").to_owned()
+/// The rows that were asked for, with the titles of their groups.
+fn wanted(filters: &[String]) -> impl Iterator<Item = (&'static str, &'static Row)> {
+    let all = GROUPS.iter().flat_map(|group| group.rows.iter().map(|row| (group.title, row)));
+    all.filter(move |(_, row)| filters.is_empty() || filters.iter().any(|filter| row.name.contains(filter.as_str())))
 }
 
-fn machine() -> String {
-    let text = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
-    let value = |key: &str| {
-        let line = text.lines().find(|l| l.starts_with(key));
-        line.and_then(|l| l.split_once(':')).map_or("?", |(_, v)| v.trim()).to_owned()
-    };
-    let count = text.lines().filter(|l| l.starts_with("processor")).count();
-    let model = format!("{} (family {} model {})", value("model name"), value("cpu family"), value("model\t"));
-    let kernel = std::fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
-    format!("{count} processors, {model}, Linux {}", kernel.trim())
-}
-
-/// Left over right: of the medians, and of the processor times.
-fn ratios(left: &Outcome, right: &Outcome) -> (Option<f64>, Option<f64>) {
-    let over = |of: fn(&Figures) -> f64| match (left, right) {
-        (Ok(l), Ok(r)) if of(r) > 0.0 && of(l) > 0.0 => Some(of(l) / of(r)),
-        _ => None,
-    };
-    (over(|f| f.median), over(|f| f.cpu))
-}
-
-fn number(value: f64) -> String {
-    if value < 100.0 { format!("{value:.1}") } else { format!("{value:.0}") }
-}
-
-fn ratio(value: Option<f64>) -> String {
-    value.map_or("-".into(), |r| format!("{r:.2}"))
-}
-
-fn head(o: &Options) {
-    let (machine, left, right) = (machine(), version(&o.left), version(&o.right));
-    match o.form {
-        Form::Text => {
-            println!("{machine}\nleft: {left}\nright: {right}\nmicroseconds; cpu is the daemon's own time, mean");
-            let (l, r) = ("left median, p99, cpu", "right median, p99, cpu");
-            println!("{:52} {l:>27} {r:>27} {:>7} {:>7} {:>6}", "", "median", "cpu", "aim");
-        }
-        Form::Json => {
-            println!(r#"{{"machine":"{machine}","left":"{left}","right":"{right}","rows":["#);
-        }
-        Form::Markdown => {
-            println!("{machine}. vtpmd: {left}. swtpm: {right}.\n");
-            println!("| | vtpmd median | p99 | cpu | swtpm median | p99 | cpu | median ratio | cpu ratio | aim |");
-            println!("|---|---|---|---|---|---|---|---|---|---|");
-        }
+/// One whole run.
+fn run(o: &Options) -> Run {
+    // The other side does not sync; what it would cost to say so stands in rows of its own.
+    let ours = o.left.command.contains("vtpmd");
+    let unsynced = Side { state: if ours { ",fsync=false".into() } else { String::new() }, ..o.left.clone() };
+    let mut out = Vec::new();
+    if o.form == Form::Text {
+        println!("{}", text::head());
     }
-}
-
-fn line(o: &Options, first: bool, row: &Row, [left, right]: &[Outcome; 2]) {
-    let (median, cpu) = ratios(left, right);
-    let aim = row.aim.map_or(String::new(), |aim| format!("{aim:.2}"));
-    match o.form {
-        Form::Text => {
-            let text = |outcome: &Outcome| match outcome {
-                Ok(f) => format!("{:>9} {:>9} {:>7}", number(f.median), number(f.p99), number(f.cpu)),
-                Err(why) => format!("{why:>27}"),
-            };
-            let gate = if row.gate == Gate::Cpu { "cpu" } else { "" };
-            println!(
-                "{:52} {} {} {:>7} {:>7} {aim:>6} {gate}",
-                row.name,
-                text(left),
-                text(right),
-                ratio(median),
-                ratio(cpu)
-            );
+    for (group, row) in wanted(&o.filters) {
+        let left = if row.synced { &o.left } else { &unsynced };
+        let [left, right] = measure(row, [left, &o.right], o.scale);
+        let measured = Measured { row, group, left, right };
+        if o.form == Form::Text {
+            println!("{}", text::line(&measured));
         }
-        Form::Json => {
-            let text = |outcome: &Outcome| match outcome {
-                Ok(f) => format!(
-                    r#"{{"min":{:.2},"median":{:.2},"p99":{:.2},"cpu":{:.2}}}"#,
-                    f.minimum, f.median, f.p99, f.cpu
-                ),
-                Err(why) => format!(r#"{{"error":"{}"}}"#, why.replace(['"', '\\'], "'")),
-            };
-            let null = |value: Option<f64>| value.map_or("null".into(), |v| format!("{v:.3}"));
-            println!(
-                r#"{}{{"name":"{}","left":{},"right":{},"median_ratio":{},"cpu_ratio":{},"aim":{},"gate":"{}"}}"#,
-                if first { "" } else { "," },
-                row.name,
-                text(left),
-                text(right),
-                null(median),
-                null(cpu),
-                null(row.aim),
-                if row.gate == Gate::Cpu { "cpu" } else { "median" }
-            );
-        }
-        Form::Markdown => {
-            let text = |outcome: &Outcome| match outcome {
-                Ok(f) => format!("{} | {} | {}", number(f.median), number(f.p99), number(f.cpu)),
-                Err(why) => format!("{why} | | "),
-            };
-            let (mut median, mut cpu) = (ratio(median), ratio(cpu));
-            let gate = if row.gate == Gate::Cpu { &mut cpu } else { &mut median };
-            *gate = format!("**{gate}**");
-            println!("| {} | {} | {} | {median} | {cpu} | {aim} |", row.name, text(left), text(right));
-        }
+        out.push(measured);
     }
+    out
 }
 
-fn run() -> Result<(), String> {
-    let o = options()?;
+fn all(o: &Options) -> Result<(), String> {
+    if wanted(&o.filters).next().is_none() {
+        return Err(format!("no row has {} in its name; see --list", o.filters.join(" or ")));
+    }
     pin()?;
-    let left = Side { command: o.left.clone(), state: String::new() };
-    let unsynced = Side { state: ",fsync=false".into(), ..left.clone() };
-    let right = Side { command: o.right.clone(), state: String::new() };
-    head(&o);
-    let wanted = |row: &&Row| o.filters.is_empty() || o.filters.iter().any(|f| row.name.contains(f.as_str()));
-    for (i, row) in rows::all().filter(wanted).enumerate() {
-        // The other side does not sync; what it would cost to say so stands in rows of its own.
-        let left = if row.synced || !o.left.contains("vtpmd") { &left } else { &unsynced };
-        let outcomes = measure(row, [left, &right], o.scale);
-        line(&o, i == 0, row, &outcomes);
+    let machine = Machine::look(&o.left, &o.right, &o.commit);
+    if o.form == Form::Text {
+        println!("{}", machine.text());
+        println!(
+            "Microseconds; cpu is the daemon's own time, mean. newest: the newest libtpms's ratio, as far as known."
+        );
     }
-    if o.form == Form::Json {
-        println!("]}}");
+    let mut runs = Vec::new();
+    for number in 1..=o.runs {
+        if o.form == Form::Text && o.runs > 1 {
+            println!("\nRun {number} of {}", o.runs);
+        }
+        let run = run(o);
+        runs.push(run);
+        if o.form == Form::Text && o.runs > 1 {
+            print!("\n{}", text::misses(runs.split_at(number - 1).1));
+        }
+    }
+    let (json, table) = (report::json::whole(&machine, &runs), markdown::table(&machine, &runs));
+    std::fs::create_dir_all(&o.out).map_err(|e| format!("cannot make the folder {}: {e}", o.out.display()))?;
+    for (name, text) in
+        [("bench.json", format!("{json}\n")), ("bench.svg", chart::svg(&machine, &runs)), ("bench.md", table.clone())]
+    {
+        let path = o.out.join(name);
+        std::fs::write(&path, text).map_err(|e| format!("cannot write {}: {e}", path.display()))?;
+    }
+    match o.form {
+        Form::Text => print!("\n{}", text::misses(&runs)),
+        Form::Json => println!("{json}"),
+        Form::Markdown => print!("{table}"),
+    }
+    if o.form == Form::Text {
+        println!("\nWritten: bench.json, bench.svg (chart), bench.md in {}", o.out.display());
     }
     Ok(())
 }
 
 fn main() -> ExitCode {
-    match run() {
+    // The row of the bare echo starts this program a second time.
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments.next().is_some_and(|argument| argument == "--echo") {
+        let path = arguments.next().unwrap_or_default();
+        return match rows::limits::echo(Path::new(&path)) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(_) => ExitCode::FAILURE,
+        };
+    }
+    let outcome = options().and_then(|o| {
+        if o.list {
+            wanted(&o.filters).for_each(|(group, row)| println!("{group}: {}", row.name));
+            return Ok(());
+        }
+        all(&o)
+    });
+    match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(message) => {
             eprintln!("{message}");

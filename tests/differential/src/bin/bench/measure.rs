@@ -14,6 +14,12 @@ pub(crate) struct Side {
     pub(crate) command: String,
     /// More options of `--tpmstate`.
     pub(crate) state: String,
+    /// Its `swtpm_setup`.
+    pub(crate) setup: Option<String>,
+    /// A program with its engine alone.
+    pub(crate) engine: Option<String>,
+    /// The left one, which is held against the other.
+    pub(crate) ours: bool,
 }
 
 /// What one side took: wall time at the client, and processor time of the daemon.

@@ -2,20 +2,8 @@
 
 use super::*;
 use crate::measure::{cpu_time, micros};
-use sealwright_differential::daemon::{Daemon, Machine, Setting, new_folder};
-use std::path::{Path, PathBuf};
-
-/// What is repeated.
-type Whatever = Box<dyn FnMut(usize) -> Result<Sample, String>>;
-
-/// A folder that is removed with everything in it.
-struct Folder(PathBuf);
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
-    }
-}
+use sealwright_differential::daemon::Machine;
+use std::path::Path;
 
 fn folder() -> Result<Folder, String> {
     new_folder().map(Folder).map_err(|e| e.to_string())
