@@ -8,6 +8,7 @@
     machine   a QEMU process: firmware, TPM device, disks
     control   a proxy that notes what QEMU says to a TPM daemon
     disk      disk images
+    migration what QEMU spoils in live migrations
     report    results as lines, a table, Markdown and JSON
     runner    the command line of a list of named cases
     tpm       TPM 2.0 commands as bytes

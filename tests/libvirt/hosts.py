@@ -101,7 +101,7 @@ class Site:
             for name in names:
                 if name.endswith(("-swtpm.log", ".console")) or os.path.basename(folder) == "qemu" and name.endswith(".log"):
                     path = os.path.join(folder, name)
-                    lines = [line[:200] for line in tail(path, 8).splitlines() if not line.startswith("-")]
+                    lines = [line[:200] for line in tail(path, 15).splitlines() if not line.startswith("-")]
                     found.append(f"--- {os.path.relpath(path, self.dir)}\n" + "\n".join(lines))
         return "\n".join(sorted(found))
 

@@ -16,11 +16,12 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..")]
 from harness import runner
 from harness.daemon import vtpmd
+from harness.migration import again_if_damaged
 from harness.process import SetupError
 from harness.process import run as command
 from harness.report import CaseFailed
 from hosts import TOOLS, Site
-from scenarios import BOTH, SCENARIOS
+from scenarios import BOTH, LIVE, SCENARIOS
 
 
 def tools(kind):
@@ -56,6 +57,13 @@ def run(options, name, kind):
         site.close(keep=not passed)
 
 
+def case(options, name, kind):
+    """One scenario as often as it needs; what is to be noted about it."""
+    if name in LIVE:
+        return again_if_damaged(lambda: run(options, name, kind))
+    return run(options, name, kind)
+
+
 def end_sites():
     """End the hosts of an interrupted run."""
     for site in list(Site.sites):
@@ -85,7 +93,7 @@ def main():
             # What exchanges the programs itself runs once.
             if kind == kinds[0] or name not in BOTH:
                 shown = "both" if name in BOTH else kind
-                cases.append((name, shown, lambda name=name, kind=kind: run(options, name, kind)))
+                cases.append((name, shown, lambda name=name, kind=kind: case(options, name, kind)))
     runner.run(options, cases, options.jobs, about, end_sites)
 
 

@@ -16,9 +16,10 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path[:0] = [HERE, os.path.join(HERE, "..")]
 from harness import runner
 from harness.daemon import VTPMD, Workplace
+from harness.migration import again_if_damaged
 from harness.process import SetupError, tail
 from harness.report import CaseFailed
-from scenarios import QUICK, SCENARIOS
+from scenarios import LIVE, QUICK, SCENARIOS
 
 
 def run(options, name):
@@ -36,6 +37,13 @@ def run(options, name):
         place.close(keep=not passed)
 
 
+def case(options, name):
+    """One scenario as often as it needs; what is to be noted about it."""
+    if name in LIVE:
+        return again_if_damaged(lambda: run(options, name), options.accel)
+    return run(options, name)
+
+
 def main():
     """Run the chosen scenarios."""
     parser = runner.guest_parser(__doc__)
@@ -48,7 +56,7 @@ def main():
     group.add_argument("--long", action="store_true")
     options = parser.parse_args()
     names = QUICK if options.quick else [name for name in SCENARIOS if not (options.long and name in QUICK)]
-    cases = [(name, "", lambda name=name: run(options, name)) for name in runner.choose(options, names)]
+    cases = [(name, "", lambda name=name: case(options, name)) for name in runner.choose(options, names)]
     runner.run(options, cases, options.jobs, {"TPM": f"`{options.tpm_cmd}`"})
 
 

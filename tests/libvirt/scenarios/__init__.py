@@ -6,5 +6,8 @@ SCENARIOS = {}
 for part in (life, saved, migrate, replace):
     SCENARIOS |= part.SCENARIOS
 
+# Those with live migrations.
+LIVE = [name for name in SCENARIOS if name.startswith(("migrate-", "replace-between"))]
+
 # Those that use Debian's programs and ours.
 BOTH = replace.BOTH

@@ -6,6 +6,9 @@ SCENARIOS = {}
 for part in (boot, power, disk, move, crash, software, takeover, exchange, control, passthrough):
     SCENARIOS |= part.SCENARIOS
 
+# Those with live migrations.
+LIVE = [name for name in SCENARIOS if name.startswith(("move-live", "move-failed", "move-shared", "move-swtpm"))]
+
 # What guards every change: each front end, each firmware, and each way the TPM's state can go, once.
 QUICK = [
     "boot-crb-ovmf",
