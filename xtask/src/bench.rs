@@ -3,9 +3,9 @@
 use std::path::Path;
 
 use crate::Failure;
-use crate::demo;
 use crate::packages::{self, GUEST, SWTPM, SWTPM_TOOLS};
 use crate::run::{cargo, command, must, root, target};
+use crate::{demo, dist};
 
 /// The page of the documentation that shows the last run, and what is put there.
 const PAGE: &str = "docs/reference/performance.md";
@@ -48,8 +48,7 @@ fn table(asked: &Asked) -> Result<(), Failure> {
         return Err("--publish takes whole runs: only --runs goes with it".into());
     }
     packages::ensure(&[SWTPM, SWTPM_TOOLS])?;
-    must(cargo(&["build", "--release", "--package", "sealwright-daemon"]))?;
-    must(cargo(&["build", "--release", "--package", "sealwright-manufacture", "--bin", "swtpm_setup"]))?;
+    let programs = dist::build()?;
     must(cargo(&["build", "--release", "--package", "sealwright-tpm2", "--example", "engine"]))?;
     let mut bench =
         cargo(&["run", "--release", "--quiet", "--package", "sealwright-differential", "--bin", "bench", "--"]);
@@ -57,7 +56,7 @@ fn table(asked: &Asked) -> Result<(), Failure> {
     let out = target().join("bench");
     let absent = |option: &str| !asked.rest.iter().any(|argument| argument == option);
     if absent("--left") {
-        bench.arg("--left").arg(format!("{} socket --tpm2", release.join("vtpmd").display()));
+        bench.arg("--left").arg(format!("{} socket --tpm2", programs.join("vtpmd").display()));
         bench.arg("--commit").arg(commit());
     }
     if absent("--engine") {

@@ -5,6 +5,7 @@ mod check;
 mod costs;
 mod demo;
 mod density;
+mod dist;
 mod faults;
 mod fuzz;
 mod man;
@@ -35,6 +36,7 @@ Usage: cargo xtask COMMAND
   costs [--write]   instructions of ten commands under callgrind, against tests/costs/instructions.csv
   density [--count N] [--swtpm N] [--only vtpmd|swtpm|engines] [--idle SECONDS] [--load SECONDS] [--json FILE]
                     a thousand TPMs on this machine: memory, idleness, latency, start and stop (needs root)
+  dist              the programs as they are released, in target/dist: vtpmd linked statically, and swtpm's tools
   fuzz [--commands N] [--seconds N] [--seed N] [--crypto both|rust|native] [--help]
                     mutated commands for the engine in one process, saved and restored after each
   faults [--kills N] [--seed N]
@@ -46,7 +48,7 @@ Usage: cargo xtask COMMAND
   check             the house rules: file sizes, no unsafe, no std in the engine, no machine paths
   help              this text
 
-As root, demo, test, bench, costs, density and faults install the Debian packages they need; otherwise they name what is missing.";
+As root, demo, test, bench, costs, density, dist and faults install the Debian packages they need; otherwise they name what is missing.";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -60,6 +62,7 @@ fn main() -> ExitCode {
         "bench" => bench::run(rest),
         "costs" => costs::run(rest),
         "density" => density::run(rest),
+        "dist" => dist::run(rest),
         "faults" => faults::run(rest),
         "fuzz" => fuzz::run(rest),
         "man" => man::run(rest),

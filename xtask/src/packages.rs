@@ -86,6 +86,9 @@ pub(crate) const QTEST: &[Need] = &[
 /// For recording system calls.
 pub(crate) const STRACE: &[Need] = &[need("strace", "strace"), need("python3", "python3")];
 
+/// For linking statically.
+pub(crate) const MUSL: &[Need] = &[need("musl-gcc", "musl-tools")];
+
 /// For counting instructions.
 pub(crate) const VALGRIND: &[Need] = &[need("valgrind", "valgrind")];
 

@@ -1,12 +1,11 @@
 //! `cargo xtask test`: everything that guards a change, in stages.
 
-use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use crate::packages::{self, CLIENTS, GUEST, KEYS, LIBVIRT, QTEST, STRACE, SWTPM, SWTPM_TOOLS};
-use crate::run::{cargo, command, must, show, target};
-use crate::{Failure, check, costs as instructions, demo, faults, fuzz, no_panic};
+use crate::packages::{self, CLIENTS, GUEST, KEYS, LIBVIRT, MUSL, QTEST, STRACE, SWTPM, SWTPM_TOOLS};
+use crate::run::{cargo, command, must, target};
+use crate::{Failure, check, costs as instructions, demo, dist, faults, fuzz, no_panic};
 
 /// One part of the tests.
 struct Stage {
@@ -103,6 +102,13 @@ const STAGES: &[Stage] = &[
         run: guest_long,
     },
     Stage {
+        name: "static",
+        about: "the tests of vtpmd with the program as it is released: linked statically",
+        quick: false,
+        by_default: false,
+        run: linked_statically,
+    },
+    Stage {
         name: "timing",
         about: "whether the time of what is done with secrets depends on them, by statistics",
         quick: false,
@@ -197,11 +203,16 @@ fn unit() -> Result<(), Failure> {
     must(cargo(&["test", "--workspace", "--exclude", "sealwright-compat", "--no-fail-fast"]))
 }
 
+/// With the C library and the allocator of the released program, in a build that is not optimized as that one is.
+fn linked_statically() -> Result<(), Failure> {
+    let triple = dist::triple();
+    packages::ensure(&[MUSL])?;
+    dist::ensure_target(&triple)?;
+    must(cargo(&["test", "--package", "sealwright-daemon", "--target", &triple, "--no-fail-fast"]))
+}
+
 fn bare_metal() -> Result<(), Failure> {
-    if !has_standard_library(BARE_METAL) {
-        must(command("rustup", &["target", "add", BARE_METAL]))
-            .map_err(|failure| format!("missing: the Rust target {BARE_METAL}; {failure}"))?;
-    }
+    dist::ensure_target(BARE_METAL)?;
     let mut build = cargo(&["check", "--target", BARE_METAL]);
     for package in ENGINE {
         build.args(["--package", package]);
@@ -334,18 +345,6 @@ fn with_all_programs(test: Command) -> Result<Command, Failure> {
     build.args(["--package", "sealwright-channel", "--package", "sealwright-manufacture"]);
     must(build)?;
     with_vtpmd(test)
-}
-
-/// Whether the toolchain has `core` and `alloc` for a target.
-fn has_standard_library(triple: &str) -> bool {
-    let mut ask = command("rustc", &["--print", "target-libdir", "--target", triple]);
-    match ask.output() {
-        Ok(output) => Path::new(String::from_utf8_lossy(&output.stdout).trim()).is_dir(),
-        Err(error) => {
-            eprintln!("cannot run {}: {error}", show(&ask));
-            false
-        }
-    }
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use crate::options::{Endpoint, Options, Program, SeccompAction, Source, StateFor
 use crate::profile::FIPS_MODE;
 use crate::served::Needs;
 pub(crate) use landlock::{Enforced, Reach};
+use rustix::io::Errno;
 use rustix::process::{Resource, Rlimit};
 use rustix::thread::{CapabilitySet, CapabilitySets};
 use std::os::unix::fs::MetadataExt;
@@ -120,9 +121,13 @@ fn capabilities(keep: CapabilitySet) -> Result<(), Failure> {
     if rustix::process::geteuid().is_root() {
         for number in 0..=CAPABILITIES {
             let one = CapabilitySet::from_bits_retain(1_u64 << number);
-            if !keep.contains(one) {
-                // Numbers beyond those of the kernel, and containers that do not allow it: what counts is below.
-                let _ = rustix::thread::remove_capability_from_bounding_set(one);
+            if keep.contains(one) {
+                continue;
+            }
+            // Containers may not allow it: what counts is below.
+            if rustix::thread::remove_capability_from_bounding_set(one) == Err(Errno::INVAL) {
+                // The kernel knows no more of them.
+                break;
             }
         }
     }

@@ -118,6 +118,11 @@ fn vtpmd(words: &[String]) -> Result<ExitCode, Failure> {
     Ok(ExitCode::SUCCESS)
 }
 
+/// The static program's: that of its C library is slow (docs/decisions/0017-linked-statically.md).
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+
 fn main() -> ExitCode {
     let mut words = Vec::new();
     for word in std::env::args_os() {
