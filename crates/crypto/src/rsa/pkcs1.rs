@@ -3,13 +3,15 @@
 use alloc::vec;
 use alloc::vec::Vec;
 
-use subtle::ConstantTimeEq;
+use subtle::{Choice, ConditionallySelectable, ConstantTimeEq, ConstantTimeGreater};
 use zeroize::Zeroizing;
 
 use crate::provider::{Crypto, CryptoError, HashAlg, Random, RsaKey};
 
 /// Bytes of a block around the content: 0, its type, eight bytes of padding at least, and 0.
 const OVERHEAD: usize = 11;
+/// Bytes of padding of an encrypted block, at least.
+const SHORTEST_PADDING: u64 = 8;
 
 /// Encrypts. A message too long is [`CryptoError::InvalidInput`] (TPM_RC_VALUE). Padding bytes that `rng` gives as zero
 /// become 0x55, as in Part 4.
@@ -33,15 +35,26 @@ pub fn encrypt(
     crypto.rsa.public(n, e, &block)
 }
 
-/// Decrypts; errors as [`super::oaep::decrypt`] has them. That a padding is wrong is known to the caller in any case.
+/// Decrypts; errors as [`super::oaep::decrypt`] has them, found in the same time. That a padding is wrong is known to the
+/// caller in any case; not how.
 pub fn decrypt(crypto: &Crypto, key: &RsaKey, cipher: &[u8]) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
     let block = super::decrypt_raw(crypto, key, cipher)?;
     let (head, rest) = block.split_first_chunk::<2>().ok_or(CryptoError::Mismatch)?;
-    let padding = rest.iter().position(|byte| *byte == 0).ok_or(CryptoError::Mismatch)?;
-    if *head != [0, 2] || padding < OVERHEAD - 3 {
-        return Err(CryptoError::Mismatch);
+    // The message follows the first zero.
+    let mut found = Choice::from(0);
+    let mut start = 0u64;
+    for (byte, next) in rest.iter().zip(1u64..) {
+        let is_zero = byte.ct_eq(&0);
+        start.conditional_assign(&next, is_zero & !found);
+        found |= is_zero;
     }
-    Ok(Zeroizing::new(rest.iter().skip(padding).skip(1).copied().collect()))
+    let long_enough = start.ct_gt(&SHORTEST_PADDING);
+    if bool::from(head.ct_eq(&[0, 2]) & found & long_enough) {
+        let start = usize::try_from(start).map_err(|_| CryptoError::Mismatch)?;
+        Ok(Zeroizing::new(rest.get(start..).unwrap_or_default().to_vec()))
+    } else {
+        Err(CryptoError::Mismatch)
+    }
 }
 
 /// Signs a digest made with `alg`. A digest of another size is [`CryptoError::InvalidInput`] (TPM_RC_VALUE), a key too

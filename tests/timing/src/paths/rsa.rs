@@ -98,8 +98,9 @@ fn keys(crypto: &'static Crypto, random: &mut Random) -> Result<Box<dyn Subject>
 struct Nothing;
 
 impl Rsa for Nothing {
-    fn public(&self, _: &[u8], _: u32, message: &[u8]) -> Result<Vec<u8>, CryptoError> {
-        Ok(message.to_vec())
+    fn public(&self, n: &[u8], _: u32, message: &[u8]) -> Result<Vec<u8>, CryptoError> {
+        // Zeros before it were taken away.
+        Ok([&vec![0; n.len() - message.len()], message].concat())
     }
     fn private(&self, _: &RsaKey, cipher: &[u8]) -> Result<Zeroizing<Vec<u8>>, CryptoError> {
         Ok(Zeroizing::new(cipher.to_vec()))
@@ -223,7 +224,11 @@ fn decrypt_oaep(crypto: &Crypto, key: &RsaKey, cipher: &[u8]) -> Result<Zeroizin
 }
 
 fn provider(crypto: &'static Crypto, count: usize) -> Vec<Path> {
-    let name = |what: &str| format!("RSA-{BITS}, {} provider: {what}", crypto.name);
+    let alone = core::ptr::eq(crypto, &ALONE);
+    let name = move |what: &str| match alone {
+        true => format!("RSA-{BITS}, the padding alone: {what}"),
+        false => format!("RSA-{BITS}, {} provider: {what}", crypto.name),
+    };
     let padding = |scheme: &str, classes, decrypt: Decrypt, block, wrong| {
         flat(name(scheme), classes, count, move |random: &mut Random| paddings(crypto, decrypt, block, wrong, random))
     };
@@ -235,7 +240,7 @@ fn provider(crypto: &'static Crypto, count: usize) -> Vec<Path> {
         by_rsaes("first byte, no end of padding", [Wrong::First, Wrong::End]),
         by_rsaes("short padding, no end of padding", [Wrong::Short, Wrong::End]),
     ];
-    if !core::ptr::eq(crypto, &ALONE) {
+    if !alone {
         paths.extend([
             flat(name("private operation"), "one ciphertext, random ones", count, move |r| ciphers(crypto, false, r)),
             flat(name("private operation"), "the ciphertext 2, random ones", count, move |r| ciphers(crypto, true, r)),
