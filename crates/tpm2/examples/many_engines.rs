@@ -164,7 +164,7 @@ fn main() {
         times.push(begin.elapsed());
     }
     println!("start of all, ms: {:.2}", begin.elapsed().as_secs_f64() * 1000.0);
-    say("start of one: restore, power on, Startup", &mut times);
+    say("restore, power on, Startup of one", &mut times);
     println!("engine, each, KiB: {:.1}", (own_memory() - before) / count as f64);
     println!("of it the value itself, bytes: {}", size_of::<Tpm2>());
 

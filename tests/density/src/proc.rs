@@ -85,9 +85,8 @@ fn table(path: &str) -> Result<BTreeMap<String, u64>, String> {
     Ok(text.lines().filter_map(line).collect())
 }
 
-/// What of /proc/meminfo tells where memory goes, in KiB.
-pub(crate) const KINDS: [&str; 7] =
-    ["MemAvailable", "AnonPages", "Slab", "SUnreclaim", "KernelStack", "PageTables", "Percpu"];
+/// What of /proc/meminfo tells where memory goes, in KiB. Other programs of the machine are in it too.
+pub(crate) const KINDS: [&str; 5] = ["MemAvailable", "AnonPages", "SUnreclaim", "KernelStack", "PageTables"];
 
 /// The values of [`KINDS`].
 pub(crate) fn machine_memory() -> Result<[u64; KINDS.len()], String> {

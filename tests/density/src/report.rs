@@ -88,10 +88,10 @@ impl Figures {
             ("anonymous, each, KiB".into(), each(self.held_idle.anonymous, n)),
             ("RSS, each, KiB".into(), each(self.held_idle.rss, n)),
             ("page tables, each, KiB".into(), each(self.held_idle.tables, n)),
-            ("memory of the machine, each, KiB".into(), format!("{:.0}", self.machine("MemAvailable"))),
+            ("MemAvailable of the machine, less by, each, KiB".into(), format!("{:.0}", self.machine("MemAvailable"))),
         ];
-        for kind in ["AnonPages", "Slab", "KernelStack", "PageTables", "Percpu"] {
-            rows.push((format!("of it {kind}, KiB"), format!("{:.0}", self.machine(kind))));
+        for kind in ["AnonPages", "SUnreclaim", "KernelStack", "PageTables"] {
+            rows.push((format!("of it {kind}, each, KiB"), format!("{:.0}", self.machine(kind))));
         }
         rows.extend([
             ("PSS after work, each, KiB".into(), each(self.held_after.pss, n)),
