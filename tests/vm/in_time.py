@@ -5,12 +5,13 @@
 
 Boots guests on vtpmd and on swtpm in turn, with each front end, and times commands on /dev/tpm0 inside. Writes guest.json and
 guest.md. Under TCG the guest is slow, so an answer has more time to come than it would have on a real processor: shares can
-be compared, not carried over.
+be compared, not carried over. On an idle machine, and not under a real-time policy, which changes who runs when.
 """
 
 import argparse
 import json
 import os
+import re
 import shutil
 import statistics
 import subprocess
@@ -87,7 +88,8 @@ def in_time(values):
 def version(program):
     """The first line of --version."""
     text = subprocess.run([program, "--version"], capture_output=True, text=True, check=False).stdout
-    return text.splitlines()[0].split(",")[0] if text else "unknown"
+    first = text.splitlines()[0].split(",")[0] if text else "unknown"
+    return re.search(r"[0-9.]+", first).group() if re.search(r"[0-9.]+", first) else first
 
 
 def table(times):
@@ -126,6 +128,7 @@ def main():
     shutil.rmtree(work, ignore_errors=True)
     os.makedirs(work)
     interruptible()
+    load = " ".join(f"{value:.2f}" for value in os.getloadavg())
     try:
         times = measure(options, work)
     except (CaseFailed, SetupError, OSError) as e:
@@ -133,12 +136,22 @@ def main():
     finally:
         Process.end_all()
         shutil.rmtree(work, ignore_errors=True)
-    lines = list(table(times))
+    policy = {os.SCHED_OTHER: "ordinary", os.SCHED_FIFO: "FIFO"}.get(os.sched_getscheduler(0), "another")
+    about = {
+        "vtpmd": version(os.environ.get("VTPMD", "vtpmd")),
+        "swtpm": version("swtpm"),
+        "qemu": version("qemu-system-x86_64"),
+        "accelerator": options.accel,
+        "boots of each": options.boots,
+        "repetitions in each": options.repetitions,
+        "scheduling": policy,
+        "load before": load,
+        "in time is below, us": IN_TIME,
+    }
+    lines = [" · ".join(f"{name}: {value}" for name, value in about.items()), "", *table(times)]
     print("\n".join(lines))
     with open(os.path.join(options.out, "guest.md"), "w", encoding="utf-8") as file:
         file.write("\n".join(lines) + "\n")
-    about = {"vtpmd": version(os.environ.get("VTPMD", "vtpmd")), "swtpm": version("swtpm"),
-             "qemu": version("qemu-system-x86_64"), "accel": options.accel, "in_time_below_us": IN_TIME}  # fmt: skip
     rows = [
         {"model": model, "command": command, "daemon": name, "in_time": round(in_time(values), 3), "us": values}
         for (model, command), found in times.items()

@@ -47,11 +47,15 @@ fn table(asked: &Asked) -> Result<(), Failure> {
     {
         return Err("--publish takes whole runs: only --runs goes with it".into());
     }
+    let mut bench =
+        cargo(&["run", "--release", "--quiet", "--package", "sealwright-differential", "--bin", "bench", "--"]);
+    if asked.rest.iter().any(|argument| argument == "--help" || argument == "-h") {
+        bench.arg("--help");
+        return must(bench);
+    }
     packages::ensure(&[SWTPM, SWTPM_TOOLS])?;
     let programs = dist::build()?;
     must(cargo(&["build", "--release", "--package", "sealwright-tpm2", "--example", "engine"]))?;
-    let mut bench =
-        cargo(&["run", "--release", "--quiet", "--package", "sealwright-differential", "--bin", "bench", "--"]);
     let release = target().join("release");
     let out = target().join("bench");
     let absent = |option: &str| !asked.rest.iter().any(|argument| argument == option);

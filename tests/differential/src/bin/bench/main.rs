@@ -86,7 +86,10 @@ fn options() -> Result<Options, String> {
             "--json" => o.form = Form::Json,
             "--markdown" => o.form = Form::Markdown,
             "--list" => o.list = true,
-            "--help" | "-h" => return Err(HELP.into()),
+            "--help" | "-h" => {
+                println!("{HELP}");
+                std::process::exit(0);
+            }
             option if option.starts_with('-') => return Err(format!("unknown option {option}\n{HELP}")),
             _ => o.filters.push(argument),
         }
