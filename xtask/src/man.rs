@@ -7,12 +7,12 @@ mod page;
 
 use crate::Failure;
 use crate::run::{cargo, must, root, target};
-use help::Help;
+use help::{Help, Node};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A program with its commands, each of which has options of its own.
+/// A program.
 struct Program {
     name: &'static str,
     /// The package that builds it, and the file that it is called from.
@@ -20,7 +20,9 @@ struct Program {
     file: &'static str,
     /// How it tells about itself.
     help: &'static str,
-    commands: &'static [&'static str],
+    /// Whether it has commands, which its help names and which have options of their own. Those that are listed here are
+    /// on its page; others have pages of their own.
+    commands: Option<&'static [&'static str]>,
     /// One line for the man page's head.
     about: &'static str,
     /// Pages to read next.
@@ -33,7 +35,7 @@ const PROGRAMS: &[Program] = &[
         package: "sealwright-daemon",
         file: "vtpmd",
         help: "--help",
-        commands: &["socket", "chardev", "passthrough", "convert", "state"],
+        commands: Some(&["socket", "chardev"]),
         about: "the TPM of one virtual machine",
         see: &["swtpm_ioctl", "swtpm_setup"],
     },
@@ -42,7 +44,7 @@ const PROGRAMS: &[Program] = &[
         package: "sealwright-daemon",
         file: "vtpmd",
         help: "--help",
-        commands: &["socket", "chardev"],
+        commands: Some(&["socket", "chardev"]),
         about: "the TPM of one virtual machine, in swtpm's place",
         see: &["vtpmd", "swtpm_ioctl", "swtpm_setup"],
     },
@@ -72,7 +74,7 @@ const fn tool(
     about: &'static str,
     see: &'static [&'static str],
 ) -> Program {
-    Program { name, package, file: name, help, commands: &[], about, see }
+    Program { name, package, file: name, help, commands: None, about, see }
 }
 
 impl Program {
@@ -83,15 +85,27 @@ impl Program {
     }
 }
 
-/// What a program prints about itself; nothing if it has no such command.
-fn ask(program: &Path, words: &[&str]) -> Result<Option<Help>, Failure> {
+/// What a program prints about itself.
+fn ask(program: &Path, words: &[String]) -> Result<Help, Failure> {
     let failed = |e: &dyn core::fmt::Display| format!("{} {}: {e}", program.display(), words.join(" "));
     let out = Command::new(program).args(words).output().map_err(|e| failed(&e))?;
     if !out.status.success() {
-        return Ok(None);
+        return Err(failed(&"prints no help"));
     }
-    let text = String::from_utf8(out.stdout).map_err(|e| failed(&e))?;
-    Ok(Some(Help::parse(&text)))
+    Ok(Help::parse(&String::from_utf8(out.stdout).map_err(|e| failed(&e))?))
+}
+
+/// What a command prints about itself and about each of its commands, which its usage names.
+fn explore(program: &Path, called: &str, words: &[String]) -> Result<Node, Failure> {
+    let help = ask(program, &[words, &["--help".to_owned()]].concat())?;
+    let path = core::iter::once(called).chain(words.iter().map(String::as_str)).collect::<Vec<_>>().join(" ");
+    let named = help.commands(&path);
+    let nodes = named.into_iter().map(|name| explore(program, called, &[words, &[name]].concat()));
+    let node = Node { words: words.to_vec(), commands: nodes.collect::<Result<_, _>>()?, help };
+    if node.help.options.is_empty() && node.commands.is_empty() {
+        return Err(format!("no option was found in the help of {path}"));
+    }
+    Ok(node)
 }
 
 fn write(folder: &Path, kind: &str, name: &str, text: &str) -> Result<(), Failure> {
@@ -131,27 +145,42 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
         _ => return Err("man takes --from FOLDER or nothing".to_owned()),
     };
     let folder = target().join("man");
+    // What an older program had is not left behind.
+    if folder.exists() {
+        fs::remove_dir_all(&folder).map_err(|e| format!("cannot empty {}: {e}", folder.display()))?;
+    }
     fs::create_dir_all(&folder).map_err(|e| format!("cannot make {}: {e}", folder.display()))?;
     for program in PROGRAMS.iter().filter(|program| program.exists()) {
         let path = called(program, &built, &folder)?;
-        let main = ask(&path, &[program.help])?.ok_or_else(|| format!("{} prints no help", program.name))?;
-        let mut commands = Vec::new();
-        for command in program.commands {
-            // Programs of an older state may not have all of them.
-            if let Some(help) = ask(&path, &[command, "--help"])? {
-                commands.push((*command, help));
-            }
+        let (name, here) = (program.name, program.commands.unwrap_or_default());
+        let node = match program.commands {
+            Some(_) => explore(&path, name, &[])?,
+            None => Node { help: ask(&path, &[program.help.to_owned()])?, ..Node::default() },
+        };
+        let (on_page, others): (Vec<_>, Vec<_>) = node.commands.iter().partition(|node| here.contains(&node.name()));
+        if let Some(missing) = here.iter().find(|name| !on_page.iter().any(|node| node.name() == **name)) {
+            return Err(format!("the help of {name} does not name its command {missing}"));
         }
-        if main.options.is_empty() && commands.iter().all(|(_, help)| help.options.is_empty()) {
-            return Err(format!("no option was found in the help of {}", program.name));
+        let mut see: Vec<String> = others.iter().map(|node| format!("{name}-{}", node.name())).collect();
+        for node in &others {
+            let name = format!("{name}-{}", node.name());
+            let about = node.help.about().ok_or_else(|| format!("the help of {name} does not say what it does"))?;
+            let commands: Vec<_> = node.commands.iter().collect();
+            let page = page::render(&name, &about, &node.help, &commands, &[program.name.to_owned()]);
+            write(&folder, "man1", &format!("{name}.1"), &page)?;
         }
-        let page = page::render(program.name, program.about, &main, &commands, program.see);
-        write(&folder, "man1", &format!("{}.1", program.name), &page)?;
-        write(&folder, "bash", program.name, &completion::bash(program.name, &main, &commands))?;
-        write(&folder, "zsh", &format!("_{}", program.name), &completion::zsh(program.name, &main, &commands))?;
-        write(&folder, "fish", &format!("{}.fish", program.name), &completion::fish(program.name, &main, &commands))?;
-        let count = commands.iter().map(|(_, help)| help.options.len()).sum::<usize>() + main.options.len();
-        println!("{}: {count} options", program.name);
+        see.extend(program.see.iter().map(|&page| page.to_owned()));
+        let page = page::render(name, program.about, &node.help, &on_page, &see);
+        write(&folder, "man1", &format!("{name}.1"), &page)?;
+        write(&folder, "bash", name, &completion::bash(name, &node))?;
+        write(&folder, "zsh", &format!("_{name}"), &completion::zsh(name, &node))?;
+        write(&folder, "fish", &format!("{name}.fish"), &completion::fish(name, &node))?;
+        let all = node.all();
+        let count = all.iter().map(|node| node.help.options.len()).sum::<usize>();
+        if count == 0 {
+            return Err(format!("no option was found in the help of {name}"));
+        }
+        println!("{name}: {} commands, {count} options", all.len().saturating_sub(1));
     }
     println!("written to {}", folder.display());
     Ok(())

@@ -105,6 +105,60 @@ impl Help {
     }
 }
 
+/// A command, or the program itself, with the commands that it has.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Node {
+    /// The words behind the program's name.
+    pub(super) words: Vec<String>,
+    /// What it prints about itself.
+    pub(super) help: Help,
+    /// Its commands.
+    pub(super) commands: Vec<Node>,
+}
+
+impl Node {
+    /// Its own word; empty for the program.
+    pub(super) fn name(&self) -> &str {
+        self.words.last().map_or("", String::as_str)
+    }
+
+    /// The words, as they are typed.
+    pub(super) fn path(&self) -> String {
+        self.words.join(" ")
+    }
+
+    /// It and all below it; commands stand before what they belong to.
+    pub(super) fn all(&self) -> Vec<&Self> {
+        let below = self.commands.iter().flat_map(Self::all);
+        below.chain(core::iter::once(self)).collect()
+    }
+}
+
+impl Help {
+    /// The commands that the usage of `path` names: the lower-case words, or words with bars between them, behind it.
+    pub(super) fn commands(&self, path: &str) -> Vec<String> {
+        let mut names: Vec<String> = Vec::new();
+        for usage in &self.usage {
+            let Some(word) = usage.strip_prefix(path).and_then(|rest| rest.split_whitespace().next()) else { continue };
+            if word.starts_with(|c: char| c.is_ascii_lowercase())
+                && word.chars().all(|c| c.is_ascii_lowercase() || c == '|' || c == '-')
+            {
+                let new: Vec<_> = word.split('|').filter(|name| !names.iter().any(|known| known == name)).collect();
+                names.extend(new.into_iter().map(str::to_owned));
+            }
+        }
+        names
+    }
+
+    /// The first sentence, as a man page's head has it.
+    pub(super) fn about(&self) -> Option<String> {
+        let first = self.text.first()?.split(". ").next()?.trim_end_matches('.');
+        let mut letters = first.chars();
+        let initial = letters.next()?;
+        Some(format!("{}{}", initial.to_ascii_lowercase(), letters.as_str()))
+    }
+}
+
 impl Entry {
     /// Its names, with their dashes.
     pub(super) fn names(&self) -> Vec<&str> {
@@ -156,6 +210,18 @@ before options.
 The exit status is 0.
 It is 1 else.
 ";
+
+    #[test]
+    fn commands_are_found_in_the_usage() {
+        let help = Help::parse(
+            "Usage: a socket [options]\n       a state show|diff [options]\n       a socket --help\n       a --version\n\nIt is. More.\n",
+        );
+        assert_eq!(help.commands("a"), ["socket", "state"]);
+        assert_eq!(help.commands("a state"), ["show", "diff"]);
+        assert_eq!(help.commands("a socket"), [""; 0]);
+        assert_eq!(help.about().as_deref(), Some("it is"));
+        assert_eq!(Help::default().about(), None);
+    }
 
     #[test]
     fn a_screen_is_taken_apart() {

@@ -1,6 +1,6 @@
 //! A man page.
 
-use super::help::{Entry, Help};
+use super::help::{Entry, Help, Node};
 use core::fmt::Write;
 
 /// Text as troff takes it: no line begins with a control character, and hyphens are hyphens.
@@ -29,10 +29,38 @@ fn paragraphs(page: &mut String, help: &Help) {
     }
 }
 
+/// The day of a page, as ISO 8601: that of `SOURCE_DATE_EPOCH`, which builds of packages set, or today.
+fn day() -> String {
+    let given = std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|text| text.parse::<u64>().ok());
+    let now = || std::time::SystemTime::UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs());
+    civil(given.unwrap_or_else(now) / 86_400)
+}
+
+/// The day of the calendar, of the days since 1970.
+fn civil(days: u64) -> String {
+    let is_leap = |year: u64| (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
+    let (mut year, mut left) = (1970, days);
+    while left >= 365 + u64::from(is_leap(year)) {
+        left -= 365 + u64::from(is_leap(year));
+        year += 1;
+    }
+    let february = 28 + u64::from(is_leap(year));
+    let mut month = 1;
+    for length in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] {
+        if left < length {
+            break;
+        }
+        left -= length;
+        month += 1;
+    }
+    format!("{year}-{month:02}-{:02}", left + 1)
+}
+
 /// The page of a program with its commands.
-pub(super) fn render(name: &str, about: &str, main: &Help, commands: &[(&str, Help)], see: &[&str]) -> String {
+pub(super) fn render(name: &str, about: &str, main: &Help, commands: &[&Node], see: &[String]) -> String {
     let version = env!("CARGO_PKG_VERSION");
-    let mut page = format!(".TH {} 1 \"\" \"Sealwright {version}\" \"Sealwright\"\n", name.to_uppercase());
+    let mut page =
+        format!(".TH {} 1 \"{}\" \"Sealwright {version}\" \"Sealwright\"\n", plain(&name.to_uppercase()), day());
     let _ = writeln!(page, ".SH NAME\n{} \\- {}", plain(name), plain(about));
     let _ = writeln!(page, ".SH SYNOPSIS");
     for usage in main.usage.iter().filter(|usage| !usage.is_empty()) {
@@ -46,8 +74,9 @@ pub(super) fn render(name: &str, about: &str, main: &Help, commands: &[(&str, He
         let _ = writeln!(page, ".SH OPTIONS");
         options(&mut page, &main.options);
     }
-    for (command, help) in commands {
-        let _ = writeln!(page, ".SH {}", plain(&format!("{name} {command}")).to_uppercase().replace("\\E", "\\e"));
+    for Node { words, help, .. } in commands {
+        let title = format!("{} {}", name.split('-').next().unwrap_or_default(), words.join(" ")).to_uppercase();
+        let _ = writeln!(page, ".SH {}", plain(&title));
         for usage in &help.usage {
             let _ = writeln!(page, ".B {}\n.br", plain(usage));
         }
@@ -66,9 +95,18 @@ mod tests {
     use super::*;
 
     #[test]
+    fn days_are_of_the_calendar() {
+        assert_eq!(civil(0), "1970-01-01");
+        assert_eq!(civil(11_016), "2000-02-29");
+        assert_eq!(civil(20_778), "2026-11-21");
+        assert_eq!(civil(20_818), "2026-12-31");
+    }
+
+    #[test]
     fn options_commands_and_control_characters_are_in_the_page() {
         let help = Help::parse("Usage: a b [options]\n\n  --dot N   .starts with a dot \\ and a back slash\n");
-        let page = render("a", "an example", &Help::default(), &[("b", help)], &["c"]);
+        let node = Node { words: vec!["b".to_owned()], help, commands: Vec::new() };
+        let page = render("a", "an example", &Help::default(), &[&node], &["c".to_owned()]);
         assert!(page.contains(".SH A B\n.B a b [options]"), "{page}");
         assert!(page.contains(".TP\n.B \\-\\-dot N\n\\&.starts with a dot \\e and"), "{page}");
         assert!(page.ends_with(".SH SEE ALSO\n\\fBc\\fP(1)\n"), "{page}");

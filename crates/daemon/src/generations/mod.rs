@@ -11,6 +11,7 @@ use crate::answer::{answer, answer_line};
 use crate::failure::{Failure, failure};
 use crate::options::generations::{Request, parse};
 use crate::options::help;
+use crate::options::state_commands::StateCommand;
 use crate::seal::SealKey;
 use crate::{private, storage};
 use sealwright_crypto_native::NATIVE;
@@ -57,20 +58,22 @@ pub(crate) fn run(words: &[String]) -> Result<ExitCode, Failure> {
         return Ok(ExitCode::SUCCESS);
     }
     // These ask key managers, and may have to do with a vtpmd that runs.
-    match name.as_str() {
-        "rewrap" => return rotate::run(rotate::What::Rewrap, rest),
-        "reseal" => return rotate::run(rotate::What::Reseal, rest),
+    let words_of = StateCommand::named(name);
+    match (name.as_str(), words_of) {
+        ("rewrap", Some(words_of)) => return rotate::run(rotate::What::Rewrap, words_of, rest),
+        ("reseal", Some(words_of)) => return rotate::run(rotate::What::Reseal, words_of, rest),
         _ => {}
     }
     if let Some((_, command)) = OTHERS.iter().find(|(known, _)| known == name) {
         return command(rest);
     }
-    let Some((_, command)) = COMMANDS.iter().find(|(known, _)| known == name) else {
+    let command = COMMANDS.iter().find(|(known, _)| known == name).map(|(_, command)| command);
+    let (Some(command), Some(words_of)) = (command, words_of) else {
         return Err(failure!("'{name}' is not a command of vtpmd state; see vtpmd state --help"));
     };
-    let request = parse(rest)?;
+    let request = parse(words_of, rest)?;
     if request.help {
-        answer!("{}", help::STATE);
+        answer!("{}", words_of.help());
         return Ok(ExitCode::SUCCESS);
     }
     // A key and a TPM's secrets will be in this memory.

@@ -9,7 +9,8 @@ use crate::failure::{Failure, failure};
 use crate::manage::client::{Client, NoClient};
 use crate::manage::{Change, Present};
 use crate::options::rotate::{Request, parse};
-use crate::options::{KeyOption, Options, StoreOptions, help};
+use crate::options::state_commands::StateCommand;
+use crate::options::{KeyOption, Options, StoreOptions};
 use crate::seal::SealKey;
 use crate::{private, storage};
 use sealwright_state::{DataKey, DataKeyId, KeyManager, StateError, Store};
@@ -42,14 +43,11 @@ fn keys(option: &str, address: Option<&String>, key: Option<&KeyOption>) -> Resu
 }
 
 /// Runs the words behind the command.
-pub(super) fn run(what: What, words: &[String]) -> Result<ExitCode, Failure> {
-    let request = parse(words)?;
+pub(super) fn run(what: What, command: &StateCommand, words: &[String]) -> Result<ExitCode, Failure> {
+    let request = parse(command, words)?;
     if request.help {
-        answer!("{}", help::STATE);
+        answer!("{}", command.help());
         return Ok(ExitCode::SUCCESS);
-    }
-    if request.to_plain && what == What::Rewrap {
-        return Err(failure!("--to-plain is for vtpmd state reseal: rewrap changes only what wraps the data key"));
     }
     // Data keys will be in this memory.
     private::protect(true)?;

@@ -132,3 +132,20 @@ pub(crate) fn parse(command: Words, words: &[String]) -> Result<Request, Failure
     }
     Ok(request)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::help;
+    use super::*;
+
+    #[test]
+    fn each_option_is_in_the_help() {
+        for (table, text) in [(CONVERT, help::CONVERT), (EXPORT, help::EXPORT), (IMPORT, help::IMPORT)] {
+            for spec in table.iter().filter(|spec| spec.long != "help") {
+                let named = format!("--{}", spec.long);
+                let mut words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
+                assert!(words.any(|word| word == named), "{named} is missing: {text}");
+            }
+        }
+    }
+}

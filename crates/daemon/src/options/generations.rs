@@ -1,26 +1,9 @@
 //! The command line of `vtpmd state`.
 
-use super::getopt::{self, Spec};
-use super::{KeyOption, Options};
-use super::{key, option, state};
+use super::getopt;
+use super::state_commands::StateCommand;
+use super::{KeyOption, Options, key, state};
 use crate::failure::{Failure, failure};
-
-const TABLE: &[Spec] = &[
-    option("tpmstate", None, true),
-    option("key", None, true),
-    option("vm", None, true),
-    option("anchor", None, true),
-    option("key-manager", None, true),
-    option("accept-rollback", None, true),
-    option("history", None, true),
-    option("durability", None, true),
-    option("generation", None, true),
-    option("from", None, true),
-    option("to", None, true),
-    option("reason", None, true),
-    option("json", None, false),
-    option("help", Some('h'), false),
-];
 
 /// What to look at, and how to show it.
 #[derive(Debug, Default)]
@@ -42,12 +25,12 @@ pub(crate) struct Request {
 }
 
 /// Reads the words after `state COMMAND`.
-pub(crate) fn parse(words: &[String]) -> Result<Request, Failure> {
+pub(crate) fn parse(command: &StateCommand, words: &[String]) -> Result<Request, Failure> {
     let mut request = Request::default();
     let number = |name: &str, value: &str| {
         value.parse::<u64>().map_err(|_| failure!("--{name}: '{value}' is not the number of a generation"))
     };
-    for found in getopt::parse(TABLE, words)? {
+    for found in getopt::parse(&command.table(), words)? {
         let value = found.value;
         match found.long {
             "tpmstate" => request.options.state = Some(state(&value)?),

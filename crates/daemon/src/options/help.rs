@@ -1,6 +1,6 @@
 //! The help screens.
 
-use super::table::{Group, Interface, TABLE};
+use super::table::{Group, Interface, Row, TABLE};
 use core::fmt::Write;
 
 /// Columns before the text about an option.
@@ -16,26 +16,31 @@ pub(crate) fn options(program: &str, interface: Interface) -> String {
     for group in Group::ALL {
         let _ = write!(out, "\n{}\n", group.title());
         for row in TABLE.iter().filter(|row| row.group == group && row.is_on(interface)) {
-            let short = row.spec.short.map(|letter| format!("-{letter}, ")).unwrap_or_default();
-            let mut lines = row.argument.lines();
-            let mut left = format!("  {short}--{} {}", row.spec.long, lines.next().unwrap_or_default());
-            left.truncate(left.trim_end().len());
-            for line in lines {
-                let _ = write!(left, "\n  --{} {line}", row.spec.long);
-            }
-            let mut text = row.help.lines();
-            if left.len() < MARGIN.saturating_sub(1) && !left.contains('\n') {
-                let _ = writeln!(out, "{left:MARGIN$}{}", text.next().unwrap_or_default());
-            } else {
-                let _ = writeln!(out, "{left}");
-            }
-            for line in text {
-                let _ = writeln!(out, "{:MARGIN$}{line}", "");
-            }
+            option(&mut out, row);
         }
     }
     out.push_str("\nNot supported yet: TPM 1.2.\n");
     out
+}
+
+/// One option with what it does.
+pub(super) fn option(out: &mut String, row: &Row) {
+    let short = row.spec.short.map(|letter| format!("-{letter}, ")).unwrap_or_default();
+    let mut lines = row.argument.lines();
+    let mut left = format!("  {short}--{} {}", row.spec.long, lines.next().unwrap_or_default());
+    left.truncate(left.trim_end().len());
+    for line in lines {
+        let _ = write!(left, "\n  --{} {line}", row.spec.long);
+    }
+    let mut text = row.help.lines();
+    if left.len() < MARGIN.saturating_sub(1) && !left.contains('\n') {
+        let _ = writeln!(out, "{left:MARGIN$}{}", text.next().unwrap_or_default());
+    } else {
+        let _ = writeln!(out, "{left}");
+    }
+    for line in text {
+        let _ = writeln!(out, "{:MARGIN$}{line}", "");
+    }
 }
 
 /// `swtpm --help`, for the program by that name.
@@ -57,6 +62,7 @@ Usage: vtpmd socket [options]     serve a TPM on sockets
        vtpmd state COMMAND        look at what is stored, go back to an older state, convert, export and import it, change its
                                   keys, shred it
        vtpmd state --help         list the commands
+       vtpmd convert [options]    copy a state between vtpmd and swtpm, as vtpmd state convert does
        vtpmd passthrough [options] give a VM the host's TPM, or another one that exists
        vtpmd passthrough --help   list the options
        vtpmd --version
@@ -66,7 +72,12 @@ Called by the name swtpm, it keeps the state in swtpm's format.
 
 /// `vtpmd state --help`.
 pub(crate) const STATE: &str = "\
-Usage: vtpmd state COMMAND --tpmstate dir=FOLDER [--key ...] [--json]
+Usage: vtpmd state show|history|diff|verify|restore --tpmstate dir=FOLDER [options]
+       vtpmd state rewrap|reseal --tpmstate dir=FOLDER|--manage PATH [options]
+       vtpmd state convert|export|import|shred [options]
+       vtpmd state COMMAND --help   the options of one of them
+
+Looks at what is stored of a TPM, and changes it.
 
   show                      whose state, how old, encrypted or not, and what the TPM has in it
   history                   the generations that are kept
@@ -98,6 +109,7 @@ No secret is shown: no key, no content of an NV Index but counts, no authorizati
 /// `vtpmd state convert --help`.
 pub(crate) const CONVERT: &str = "\
 Usage: vtpmd state convert --from PLACE [--key KEY] --to PLACE [--new-key KEY] [--overwrite] [--json]
+       vtpmd convert, the same
 
 Copies the state of a TPM 2.0 to another place and format. With the same PLACE twice, the state stays there and gets
 another key (or one, or none); an interruption leaves the old or the new, and running it again goes on.

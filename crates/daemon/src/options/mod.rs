@@ -13,6 +13,7 @@ pub(crate) mod passthrough;
 mod profile;
 pub(crate) mod rotate;
 pub(crate) mod shred;
+pub(crate) mod state_commands;
 mod store;
 mod suboptions;
 pub(crate) mod table;

@@ -1,7 +1,7 @@
 //! The command line of `vtpmd passthrough`: options of its own, and those of `vtpmd socket` that are about channels and
 //! the process.
 
-use super::{Interface, Options, Program};
+use super::{Interface, Options, Program, table};
 use crate::failure::{Failure, failure};
 use crate::passthrough::device::Source;
 use std::path::PathBuf;
@@ -21,7 +21,22 @@ pub(crate) const TABLE: &[Row] = &[
 ];
 
 /// Options of `vtpmd socket` that are known here.
-const SHARED: &str = "--ctrl, --server, --port, --fd, --terminate, --locality reject-locality-4, --daemon, --pid, --log, --runas, --chroot, --seccomp, --confine, --help";
+const SHARED: &[&str] = &[
+    "ctrl",
+    "server",
+    "port",
+    "fd",
+    "terminate",
+    "locality",
+    "daemon",
+    "pid",
+    "log",
+    "runas",
+    "chroot",
+    "seccomp",
+    "confine",
+    "help",
+];
 
 /// Everything from the command line.
 #[derive(Debug, Default)]
@@ -47,9 +62,12 @@ pub(crate) fn help() -> String {
         .to_owned();
     for (name, argument, about) in TABLE {
         let left = format!("  --{name} {argument}");
-        text.push_str(&format!("{:30}{about}\n", left.trim_end()));
+        text.push_str(&format!("{:34}{about}\n", left.trim_end()));
     }
-    text.push_str(&format!("\nAs for vtpmd socket: {SHARED}\n"));
+    text.push_str("\nAs for vtpmd socket\n");
+    for row in table::TABLE.iter().filter(|row| SHARED.contains(&row.spec.long)) {
+        super::help::option(&mut text, row);
+    }
     text
 }
 
@@ -95,7 +113,8 @@ impl PassthroughOptions {
         ];
         if let Some((name, _)) = unknown.iter().find(|(_, given)| *given) {
             return Err(failure!(
-                "--{name}: a TPM that is passed through keeps its own state; known besides the options of its own are {SHARED}"
+                "--{name}: a TPM that is passed through keeps its own state; known besides the options of its own are --{}",
+                SHARED.join(", --")
             ));
         }
         if self.socket_ctrl.is_some() && !matches!(self.source, None | Some(Source::Socket(_))) {

@@ -1,26 +1,10 @@
 //! The command line of `vtpmd state rewrap` and `vtpmd state reseal`.
 
-use super::getopt::{self, Spec};
-use super::{KeyOption, StateOption, StoreOptions, key, option, state};
+use super::getopt;
+use super::state_commands::StateCommand;
+use super::{KeyOption, StateOption, StoreOptions, key, state};
 use crate::failure::{Failure, failure};
 use std::path::PathBuf;
-
-const TABLE: &[Spec] = &[
-    option("tpmstate", None, true),
-    option("manage", None, true),
-    option("key", None, true),
-    option("key-manager", None, true),
-    option("new-key", None, true),
-    option("new-key-manager", None, true),
-    option("to-plain", None, false),
-    option("reason", None, true),
-    option("vm", None, true),
-    option("anchor", None, true),
-    option("history", None, true),
-    option("durability", None, true),
-    option("json", None, false),
-    option("help", Some('h'), false),
-];
 
 /// Which state gets which new key.
 #[derive(Debug, Default)]
@@ -48,9 +32,9 @@ pub(crate) struct Request {
 }
 
 /// Reads the words behind the command.
-pub(crate) fn parse(words: &[String]) -> Result<Request, Failure> {
+pub(crate) fn parse(command: &StateCommand, words: &[String]) -> Result<Request, Failure> {
     let mut request = Request::default();
-    for found in getopt::parse(TABLE, words)? {
+    for found in getopt::parse(&command.table(), words)? {
         let value = found.value;
         match found.long {
             "tpmstate" => request.state = Some(state(&value)?),
@@ -83,7 +67,8 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Request, Failure> {
-        parse(&text.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
+        let command = StateCommand::named("reseal").unwrap();
+        parse(command, &text.split_whitespace().map(str::to_owned).collect::<Vec<_>>())
     }
 
     #[test]

@@ -117,6 +117,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn each_option_is_in_the_help() {
+        let text = super::super::help::SHRED;
+        for spec in TABLE.iter().filter(|spec| spec.long != "help") {
+            let named = format!("--{}", spec.long);
+            let mut words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
+            assert!(words.any(|word| word == named), "{named} is missing: {text}");
+        }
+    }
+
+    #[test]
     fn times_are_read() {
         assert_eq!(time("30d"), Some(GRACE));
         assert_eq!(time("90s"), Some(Duration::from_secs(90)));

@@ -348,7 +348,7 @@ fn make(options: &Options) -> Result<(), Failure> {
             file::write(path, &bytes, 0o600)
         }
         None if options.pem => {
-            super::print(&format!("{}\n", pem()?.trim_end()));
+            super::print(format_args!("{}\n", pem()?.trim_end()));
             Ok(())
         }
         None => Err(failure!("there is nowhere to put the certificate: give --out-cert, or --pem")),
@@ -360,11 +360,11 @@ pub(super) fn run(words: &[String]) -> ExitCode {
     let mut options = Options::default();
     let done = options.read(words).and_then(|()| match options.print {
         Some("help") => {
-            super::print(HELP);
+            super::print(format_args!("{HELP}"));
             Ok(())
         }
         Some("version") => {
-            super::print(&format!(
+            super::print(format_args!(
                 "TPM certificate tool version {} (Sealwright {})\n",
                 super::SWTPM_VERSION,
                 env!("CARGO_PKG_VERSION")
@@ -372,7 +372,7 @@ pub(super) fn run(words: &[String]) -> ExitCode {
             Ok(())
         }
         Some(_) => {
-            super::print(&format!(
+            super::print(format_args!(
                 "{{ \"type\": \"swtpm_cert\", \"features\": [ \"cmdarg-signkey-pwd\", \"cmdarg-tpm-serial-num\", \
                  \"supports-iak-idevid\", \"cmdarg-public\", \"cmdarg-keyalgo\" ], \"version\": \"{}\" }}\n",
                 super::SWTPM_VERSION

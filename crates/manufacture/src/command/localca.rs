@@ -207,7 +207,7 @@ pub(super) fn run(words: &[String]) -> ExitCode {
         Err(failure) => return super::failed("swtpm_localca", &failure),
     };
     if parsed.options.iter().any(|(name, _)| *name == "help") {
-        super::print(HELP);
+        super::print(format_args!("{HELP}"));
         return ExitCode::SUCCESS;
     }
     let logfile = parsed.options.iter().rev().find(|(name, _)| *name == "logfile").and_then(|(_, value)| value.clone());

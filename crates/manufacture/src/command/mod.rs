@@ -6,6 +6,7 @@ mod localca;
 mod setup;
 pub(crate) mod user;
 
+use sealwright_channel::command_line::print;
 use std::ffi::OsString;
 use std::path::Path;
 use std::process::ExitCode;
@@ -33,10 +34,4 @@ fn failed(program: &str, failure: &crate::Failure) -> ExitCode {
     // Nobody may be listening any more.
     let _ = writeln!(std::io::stderr().lock(), "{program}: {failure}");
     ExitCode::FAILURE
-}
-
-/// Writes to stdout; a reader that went away is no failure.
-fn print(text: &str) {
-    use std::io::Write;
-    let _ = std::io::stdout().lock().write_all(text.as_bytes());
 }

@@ -66,7 +66,7 @@ pub(super) fn create(how: &str) -> Result<(), Failure> {
     ];
     let mut waiting = Vec::new();
     for (path, content) in &contents {
-        super::super::print(&format!("Writing {}.\n", path.display()));
+        super::super::print(format_args!("Writing {}.\n", path.display()));
         waiting.push(Waiting::write(path, content.as_bytes(), 0o644)?);
     }
     waiting.into_iter().try_for_each(Waiting::place)

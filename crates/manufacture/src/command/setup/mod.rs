@@ -36,11 +36,11 @@ pub(super) fn run(words: &[String]) -> ExitCode {
     };
     let done = match &options.act {
         Some(Act::Help) => {
-            super::print(&help::text());
+            super::print(format_args!("{}", help::text()));
             return ExitCode::SUCCESS;
         }
         Some(Act::Version) => {
-            super::print(&help::version());
+            super::print(format_args!("{}", help::version()));
             return ExitCode::SUCCESS;
         }
         Some(Act::CreateConfigFiles(how)) => config_files::create(how.as_deref().unwrap_or_default()),
@@ -95,7 +95,7 @@ fn work(options: &Options, log: &Log) -> Result<(), Failure> {
         }
     }
     if options.print_capabilities {
-        super::print(&help::capabilities());
+        super::print(format_args!("{}", help::capabilities()));
         return Ok(());
     }
     options.check_version()?;
@@ -104,7 +104,7 @@ fn work(options: &Options, log: &Log) -> Result<(), Failure> {
     }
     if options.print_profiles {
         let (config, _) = configuration(options)?;
-        super::print(&profile::list(&config));
+        super::print(format_args!("{}", profile::list(&config)));
         return Ok(());
     }
     let place = options.place.as_ref().ok_or_else(|| failure!("--tpm-state must be provided"))?;
