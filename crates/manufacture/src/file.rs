@@ -57,6 +57,21 @@ impl Drop for Waiting {
     }
 }
 
+/// Removes files that a run which was killed left waiting beside `place`. The caller holds a lock, so that none of them is
+/// somebody else's.
+pub(crate) fn sweep(place: &Path) {
+    let name = place.file_name().unwrap_or_default().to_string_lossy();
+    let Ok(entries) = std::fs::read_dir(folder_of(place)) else { return };
+    for entry in entries.flatten() {
+        let found = entry.file_name();
+        let suffix = found.to_str().and_then(|found| found.strip_prefix('.')?.strip_prefix(&*name)?.strip_prefix('.'));
+        if suffix.is_some_and(|hex| hex.len() == 12 && hex.bytes().all(|digit| digit.is_ascii_hexdigit())) {
+            // It is gone, or nobody can remove it: it is in nobody's way.
+            let _ = std::fs::remove_file(entry.path());
+        }
+    }
+}
+
 /// The folder that a file is in.
 pub(crate) fn folder_of(path: &Path) -> &Path {
     path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."))

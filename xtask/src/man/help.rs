@@ -48,11 +48,17 @@ impl Help {
         let mut help = Self::default();
         let mut group = String::new();
         let (mut in_usage, mut in_option) = (false, false);
+        // Columns before the terms of a list.
+        let mut margin = None;
         let mut paragraph: Vec<&str> = Vec::new();
         for line in text.lines() {
             let (trimmed, indented) = (line.trim(), line.starts_with([' ', '\t']));
             // Options stand at the left edge in some programs.
             let is_option = trimmed.starts_with('-') && trimmed.len() > 1 && !trimmed.starts_with("- ");
+            let column = line.len() - line.trim_start().len();
+            // Terms that are no options are indented; a list of them begins behind an empty line or a heading.
+            let begins = indented && !in_usage && !in_option && paragraph.len() < 2;
+            let is_term = begins || (indented && in_option && margin == Some(column));
             if trimmed.is_empty() {
                 (in_usage, in_option) = (false, false);
                 group.clear();
@@ -62,8 +68,9 @@ impl Help {
                 help.usage.push(usage.trim().to_owned());
             } else if in_usage && indented {
                 help.usage.push(trimmed.to_owned());
-            } else if is_option {
+            } else if is_option || is_term {
                 in_usage = false;
+                margin = is_term.then_some(column);
                 // One line right above options is their heading; more are text.
                 match core::mem::take(&mut paragraph).as_slice() {
                     [] => {}
@@ -210,6 +217,17 @@ before options.
 The exit status is 0.
 It is 1 else.
 ";
+
+    #[test]
+    fn terms_stand_in_lists() {
+        let help = Help::parse(
+            "Commands\n  show       what is\n             there\n  go --far N\n             away\n\nText.\n",
+        );
+        let forms: Vec<_> = help.options.iter().map(|entry| (entry.forms.join(""), entry.about.as_str())).collect();
+        assert_eq!(forms, [("show".to_owned(), "what is there"), ("go --far N".to_owned(), "away")]);
+        assert_eq!((help.options[0].group.as_str(), help.text.as_slice()), ("Commands", &["Text.".to_owned()][..]));
+        assert_eq!(help.options[1].names(), [""; 0]);
+    }
 
     #[test]
     fn commands_are_found_in_the_usage() {

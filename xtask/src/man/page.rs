@@ -3,10 +3,43 @@
 use super::help::{Entry, Help, Node};
 use core::fmt::Write;
 
-/// Text as troff takes it: no line begins with a control character, and hyphens are hyphens.
+/// Columns of the source of a page.
+const WIDTH: usize = 78;
+
+/// Text as troff takes it: hyphens are hyphens.
+fn escaped(text: &str) -> String {
+    text.replace('\\', "\\e").replace('-', "\\-")
+}
+
+/// A line that is no request, whatever it begins with.
 fn plain(text: &str) -> String {
-    let escaped = text.replace('\\', "\\e").replace('-', "\\-");
-    if escaped.starts_with(['.', '\'']) { format!("\\&{escaped}") } else { escaped }
+    let text = escaped(text);
+    if text.starts_with(['.', '\'']) { format!("\\&{text}") } else { text }
+}
+
+/// A form of an option, which may be broken where one of its parts ends.
+fn form(text: &str) -> String {
+    plain(text).replace('|', "|\\:").replace(',', ",\\:").replace('[', "\\:[")
+}
+
+/// Text in lines that are not too long; none of them is a request.
+fn filled(page: &mut String, text: &str) {
+    let mut line = String::new();
+    for word in text.split_whitespace().map(escaped) {
+        if !line.is_empty() && line.len() + 1 + word.len() > WIDTH {
+            let _ = writeln!(page, "{line}");
+            line.clear();
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        } else if word.starts_with(['.', '\'']) {
+            line.push_str("\\&");
+        }
+        line.push_str(&word);
+    }
+    if !line.is_empty() {
+        let _ = writeln!(page, "{line}");
+    }
 }
 
 fn options(page: &mut String, entries: &[Entry]) {
@@ -14,18 +47,30 @@ fn options(page: &mut String, entries: &[Entry]) {
     for entry in entries {
         if entry.group != group && !entry.group.is_empty() {
             group = &entry.group;
-            let _ = writeln!(page, ".PP\n.I {}", plain(group));
+            let _ = writeln!(page, ".SS {}", plain(group));
         }
-        for (index, form) in entry.forms.iter().enumerate() {
-            let _ = writeln!(page, "{}\n.B {}", if index == 0 { ".TP" } else { ".TQ" }, plain(form));
+        for (index, text) in entry.forms.iter().enumerate() {
+            let _ = writeln!(page, "{}\n.B {}", if index == 0 { ".TP" } else { ".TQ" }, form(text));
         }
-        let _ = writeln!(page, "{}", plain(&entry.about));
+        filled(page, &entry.about);
     }
 }
 
-fn paragraphs(page: &mut String, help: &Help) {
-    for paragraph in &help.text {
-        let _ = writeln!(page, ".PP\n{}", plain(paragraph));
+fn usages(page: &mut String, help: &Help) {
+    // What an option's line explains beside it stays out of the synopsis.
+    let usages = help.usage.iter().map(|usage| usage.split("  ").next().unwrap_or_default());
+    let lines: Vec<String> =
+        usages.filter(|usage| !usage.is_empty()).map(|usage| format!(".B {}\n", form(usage))).collect();
+    page.push_str(&lines.join(".br\n"));
+}
+
+/// The first paragraph stands under a heading, the others behind another.
+fn paragraphs(page: &mut String, help: &Help, under_heading: bool) {
+    for (index, paragraph) in help.text.iter().enumerate() {
+        if index > 0 || !under_heading {
+            page.push_str(".PP\n");
+        }
+        filled(page, paragraph);
     }
 }
 
@@ -59,17 +104,18 @@ fn civil(days: u64) -> String {
 /// The page of a program with its commands.
 pub(super) fn render(name: &str, about: &str, main: &Help, commands: &[&Node], see: &[String]) -> String {
     let version = env!("CARGO_PKG_VERSION");
-    let mut page =
-        format!(".TH {} 1 \"{}\" \"Sealwright {version}\" \"Sealwright\"\n", plain(&name.to_uppercase()), day());
+    let mut page = format!(
+        ".TH {} 1 \"{}\" \"Sealwright {version}\" \"Sealwright\"\n.nh\n.ad l\n",
+        plain(&name.to_uppercase()),
+        day()
+    );
     let _ = writeln!(page, ".SH NAME\n{} \\- {}", plain(name), plain(about));
     let _ = writeln!(page, ".SH SYNOPSIS");
-    for usage in main.usage.iter().filter(|usage| !usage.is_empty()) {
-        // What an option's line explains beside it stays out of the synopsis.
-        let usage = usage.split("  ").next().unwrap_or_default();
-        let _ = writeln!(page, ".B {}\n.br", plain(usage));
+    usages(&mut page, main);
+    if !main.text.is_empty() {
+        let _ = writeln!(page, ".SH DESCRIPTION");
+        paragraphs(&mut page, main, true);
     }
-    let _ = writeln!(page, ".SH DESCRIPTION");
-    paragraphs(&mut page, main);
     if !main.options.is_empty() {
         let _ = writeln!(page, ".SH OPTIONS");
         options(&mut page, &main.options);
@@ -77,10 +123,8 @@ pub(super) fn render(name: &str, about: &str, main: &Help, commands: &[&Node], s
     for Node { words, help, .. } in commands {
         let title = format!("{} {}", name.split('-').next().unwrap_or_default(), words.join(" ")).to_uppercase();
         let _ = writeln!(page, ".SH {}", plain(&title));
-        for usage in &help.usage {
-            let _ = writeln!(page, ".B {}\n.br", plain(usage));
-        }
-        paragraphs(&mut page, help);
+        usages(&mut page, help);
+        paragraphs(&mut page, help, false);
         options(&mut page, &help.options);
     }
     if !see.is_empty() {
@@ -107,7 +151,7 @@ mod tests {
         let help = Help::parse("Usage: a b [options]\n\n  --dot N   .starts with a dot \\ and a back slash\n");
         let node = Node { words: vec!["b".to_owned()], help, commands: Vec::new() };
         let page = render("a", "an example", &Help::default(), &[&node], &["c".to_owned()]);
-        assert!(page.contains(".SH A B\n.B a b [options]"), "{page}");
+        assert!(page.contains(".SH A B\n.B a b \\:[options]"), "{page}");
         assert!(page.contains(".TP\n.B \\-\\-dot N\n\\&.starts with a dot \\e and"), "{page}");
         assert!(page.ends_with(".SH SEE ALSO\n\\fBc\\fP(1)\n"), "{page}");
     }

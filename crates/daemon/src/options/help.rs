@@ -56,15 +56,14 @@ Usage: swtpm socket|chardev [options]
 pub(crate) const PROGRAM: &str = "\
 vtpmd: the TPM of one virtual machine. It takes swtpm's place.
 
-Usage: vtpmd socket [options]     serve a TPM on sockets
-       vtpmd chardev [options]    serve a TPM on a character device
-       vtpmd socket --help        list the options
-       vtpmd state COMMAND        look at what is stored, go back to an older state, convert, export and import it, change its
-                                  keys, shred it
-       vtpmd state --help         list the commands
-       vtpmd convert [options]    copy a state between vtpmd and swtpm, as vtpmd state convert does
-       vtpmd passthrough [options] give a VM the host's TPM, or another one that exists
-       vtpmd passthrough --help   list the options
+Usage: vtpmd socket [options]       serve a TPM on sockets
+       vtpmd chardev [options]      serve a TPM on a character device
+       vtpmd socket --help          list the options
+       vtpmd state COMMAND          look at what is stored, go back, give other keys, convert, export, import, shred
+       vtpmd state --help           list the commands
+       vtpmd convert [options]      copy a state between vtpmd and swtpm, as vtpmd state convert does
+       vtpmd passthrough [options]  give a VM the host's TPM, or another one that exists
+       vtpmd passthrough --help     list the options
        vtpmd --version
 
 Called by the name swtpm, it keeps the state in swtpm's format.
@@ -79,6 +78,7 @@ Usage: vtpmd state show|history|diff|verify|restore --tpmstate dir=FOLDER [optio
 
 Looks at what is stored of a TPM, and changes it.
 
+Commands
   show                      whose state, how old, encrypted or not, and what the TPM has in it
   history                   the generations that are kept
   diff [--from N] [--to N]  what changed; usually between the newest two
@@ -90,15 +90,15 @@ Looks at what is stored of a TPM, and changes it.
                             elsewhere; vtpmd state export --help and so on say how
   shred                     end this state for good, after a time of grace; vtpmd state shred --help says how
 
-New keys, while the TPM runs (--manage PATH, its management socket) or not (--tpmstate); with both, whichever is there:
-
+New keys, while the TPM runs (--manage PATH, its management socket) or not (--tpmstate); with both, whichever is there
   rewrap KEYS               wrap the data key of the state with another key or key manager; the data key stays
   reseal KEYS [--reason TEXT]
                             encrypt everything that is kept with a new data key
 
-  KEYS: the present key by --key-manager ADDRESS or --key ..., the new one by --new-key-manager ADDRESS or --new-key ...;
-  without a new one the present manager wraps with the key that it has now. reseal --to-plain takes the key away
+KEYS: the present key by --key-manager ADDRESS or --key ..., the new one by --new-key-manager ADDRESS or --new-key ...;
+without a new one the present manager wraps with the key that it has now. reseal --to-plain takes the key away
 
+Options
   --tpmstate, --key, --key-manager, --vm, --anchor, --accept-rollback, --history, --durability
                             as for vtpmd socket; show and history do without the key
   --json                    the answer as JSON

@@ -6,7 +6,7 @@ use super::option;
 use core::fmt::Write;
 
 /// Columns before the text about an option.
-const MARGIN: usize = 30;
+const MARGIN: usize = 32;
 
 /// One option: its name, the form of its value, and what it does, one line of the help each.
 type Row = (&'static str, &'static str, &'static str);

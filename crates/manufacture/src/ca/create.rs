@@ -6,7 +6,7 @@ use super::{Issuer, SigningKey, key_identifier, read_certificate};
 use crate::Log;
 use crate::certificate::{self, Serial};
 use crate::failure::{Failure, failure};
-use crate::file::{Waiting, folder_of, read};
+use crate::file::{Waiting, folder_of, read, sweep};
 use der::asn1::OctetString;
 use der::oid::AssociatedOid;
 use der::pem::LineEnding;
@@ -119,7 +119,12 @@ pub(super) fn local_ca(key_path: &Path, settings: &Settings, _: &Lock, log: &Log
         (false, _) => {}
     }
     log.say("Creating root CA and a local CA's signing key and issuer cert.");
-    let (root, mut files) = root(folder_of(key_path))?;
+    // Files of a run that was killed. Nobody else is at it: the lock is held.
+    let folder = folder_of(key_path);
+    for place in [&folder.join(ROOT_KEY), &folder.join(ROOT_CERTIFICATE), key_path, certificate_path] {
+        sweep(place);
+    }
+    let (root, mut files) = root(folder)?;
     let key = SigningKey::generate_rsa(BITS)?;
     let subject = certificate::single_subject("CN", NAME)?;
     let list = extensions(&key, root.key())?;

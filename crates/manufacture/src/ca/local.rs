@@ -9,6 +9,7 @@ use crate::certificate::{self, Content, Serial};
 use crate::failure::{Failure, failure};
 use crate::file;
 use rustix::fs::{Access, FlockOperation, Mode, OFlags};
+use std::collections::VecDeque;
 use std::path::Path;
 
 /// The file whose lock is held while a serial number is taken or the CA is made. swtpm takes it too.
@@ -19,6 +20,8 @@ const LOCK: &str = ".lock.swtpm-localca";
 pub struct LocalCa {
     settings: Settings,
     issuer: Issuer,
+    /// Serial numbers that are taken and not used yet.
+    reserved: VecDeque<Serial>,
 }
 
 /// The lock of a CA; it is held until this is dropped.
@@ -91,29 +94,46 @@ impl LocalCa {
             }
         };
         let issuer = Issuer::open(&settings.certificate, key)?;
-        Ok(Self { settings, issuer })
+        Ok(Self { settings, issuer, reserved: VecDeque::new() })
     }
 
-    /// Takes the next serial number. It is durable before it is used, so that none is used twice.
-    pub fn next_serial(&self) -> Result<Serial, Failure> {
+    /// Takes so many serial numbers. They are durably taken before one is used, so that none is used twice; those of a run
+    /// that fails are not used at all.
+    pub fn reserve(&mut self, count: usize) -> Result<(), Failure> {
         let path = &self.settings.serial;
         let _lock = Lock::take(&self.settings.folder)?;
-        let last = match file::read(path) {
+        let mut last = match file::read(path) {
             Ok(text) => core::str::from_utf8(&text).ok().and_then(|text| Serial::parse(text.trim()).ok()),
             Err(_) if !path.exists() => None,
             Err(failure) => return Err(failure),
         };
-        let next = match last.and_then(|last| last.next()) {
-            Some(next) => next,
-            None => Serial::random()?,
-        };
+        let mut taken = Vec::new();
+        for _ in 0..count {
+            let next = match last.as_ref().and_then(Serial::next) {
+                Some(next) => next,
+                None => Serial::random()?,
+            };
+            taken.push(next.clone());
+            last = Some(next);
+        }
+        let Some(last) = taken.last() else { return Ok(()) };
+        file::sweep(path);
         let mode = std::fs::metadata(path).map(|found| std::os::unix::fs::PermissionsExt::mode(&found.permissions()));
-        file::write(path, next.to_string().as_bytes(), mode.map_or(0o644, |mode| mode & 0o777))?;
-        Ok(next)
+        file::write(path, last.to_string().as_bytes(), mode.map_or(0o644, |mode| mode & 0o777))?;
+        self.reserved.extend(taken);
+        Ok(())
+    }
+
+    /// The next serial number of those that are taken, or else a new one.
+    pub fn next_serial(&mut self) -> Result<Serial, Failure> {
+        if self.reserved.is_empty() {
+            self.reserve(1)?;
+        }
+        self.reserved.pop_front().ok_or_else(|| failure!("there is no serial number"))
     }
 
     /// Issues a certificate with the next serial number; returns it as DER.
-    pub fn issue(&self, content: &mut Content) -> Result<Vec<u8>, Failure> {
+    pub fn issue(&mut self, content: &mut Content) -> Result<Vec<u8>, Failure> {
         content.serial = self.next_serial()?;
         certificate::issue(content, &self.issuer)
     }

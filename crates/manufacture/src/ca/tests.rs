@@ -100,7 +100,7 @@ fn a_local_ca_is_made_once_and_its_numbers_are_unique() {
     let folder = Folder::new("local");
     let settings = folder.settings("signingkey_password = secret # not told\n");
     assert!(!format!("{settings:?}").contains("secret"));
-    let ca = LocalCa::open(settings.clone(), &folder.log()).unwrap();
+    let mut ca = LocalCa::open(settings.clone(), &folder.log()).unwrap();
     let names =
         ["sub/key.pem", "issuer.pem", "sub/swtpm-localca-rootca-privkey.pem", "sub/swtpm-localca-rootca-cert.pem"];
     let files: Vec<Vec<u8>> = names.iter().map(|name| std::fs::read(folder.0.join(name)).unwrap()).collect();
@@ -113,7 +113,7 @@ fn a_local_ca_is_made_once_and_its_numbers_are_unique() {
     // Several at once, as several machines may be made at once.
     let mut serials: Vec<String> = std::thread::scope(|scope| {
         let run = || {
-            let ca = LocalCa::open(settings.clone(), &folder.log()).unwrap();
+            let mut ca = LocalCa::open(settings.clone(), &folder.log()).unwrap();
             (0..20).map(|_| ca.next_serial().unwrap().to_string()).collect::<Vec<_>>()
         };
         let threads: Vec<_> = (0..4).map(|_| scope.spawn(run)).collect();
@@ -132,6 +132,14 @@ fn a_local_ca_is_made_once_and_its_numbers_are_unique() {
     }
     std::fs::write(folder.0.join("certserial"), "41").unwrap();
     assert_eq!(ca.next_serial().unwrap(), Serial::parse("42").unwrap());
+    // Several at once; and what a run that was killed left behind goes away.
+    std::fs::write(folder.0.join(".certserial.0123456789ab"), "17").unwrap();
+    std::fs::write(folder.0.join(".certserial.mine"), "17").unwrap();
+    ca.reserve(3).unwrap();
+    assert_eq!(std::fs::read(folder.0.join("certserial")).unwrap(), b"45");
+    let taken: Vec<String> = (0..4).map(|_| ca.next_serial().unwrap().to_string()).collect();
+    assert_eq!(taken, ["43", "44", "45", "46"]);
+    assert!(!folder.0.join(".certserial.0123456789ab").exists() && folder.0.join(".certserial.mine").exists());
 
     // The key and its certificate go; the root stays, and so does who trusts it.
     std::fs::remove_file(folder.0.join(names[0])).unwrap();

@@ -124,8 +124,13 @@ impl Office {
         Ok(Self { ca: LocalCa::open(settings, log)?, options })
     }
 
+    /// Takes the serial numbers of so many certificates at once.
+    pub(super) fn reserve(&mut self, count: usize) -> Result<(), Failure> {
+        self.ca.reserve(count)
+    }
+
     /// Issues the certificate of an order; returns it as DER.
-    pub(super) fn issue(&self, order: &Order, log: &Log) -> Result<Vec<u8>, Failure> {
+    pub(super) fn issue(&mut self, order: &Order, log: &Log) -> Result<Vec<u8>, Failure> {
         let purpose = order.purpose.ok_or_else(|| failure!("--type is missing: ek, platform, iak or idevid"))?;
         let key = order.key.as_ref().ok_or_else(|| failure!("--ek is missing: the key of the TPM"))?;
         let mut options = cert::Options::default();

@@ -44,6 +44,16 @@ pub struct Order {
     pub pcr_banks: Option<Vec<String>>,
 }
 
+impl Order {
+    /// How many certificates are made.
+    pub fn certificates(&self) -> usize {
+        let mut eks: Vec<_> = self.eks.iter().filter(|_| self.ek_certificates).collect();
+        eks.dedup();
+        let others = [self.platform_certificate && !self.eks.is_empty(), self.iak.is_some(), self.idevid.is_some()];
+        eks.len().saturating_add(others.into_iter().filter(|made| *made).count())
+    }
+}
+
 /// What a certificate is of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {

@@ -20,6 +20,8 @@ pub(super) struct Authority<'a> {
     config: &'a Config,
     log: &'a Log,
     office: Option<Office>,
+    /// How many certificates there will be.
+    count: usize,
 }
 
 /// True if the two are the same file.
@@ -54,8 +56,8 @@ impl Drop for Scratch {
 }
 
 impl<'a> Authority<'a> {
-    pub(super) const fn new(options: &'a Options, config: &'a Config, log: &'a Log) -> Self {
-        Self { options, config, log, office: None }
+    pub(super) const fn new(options: &'a Options, config: &'a Config, count: usize, log: &'a Log) -> Self {
+        Self { options, config, log, office: None, count }
     }
 
     /// The program, and the options that it is given beside its files.
@@ -98,6 +100,22 @@ impl<'a> Authority<'a> {
         pairs.into_iter().flat_map(|(name, value)| [name.to_owned(), value]).collect()
     }
 
+    /// The certificate as the CA of this process wants it said.
+    fn order(&self, wanted: &Wanted<'_>) -> localca::Order {
+        let mut arguments = self.descriptions(wanted);
+        arguments.extend(wanted.usage.signing.then(|| "--allow-signing".to_owned()));
+        arguments.extend((wanted.usage.signing && wanted.usage.decryption).then(|| "--decryption".to_owned()));
+        let serial = wanted.serial.map(|serial| ["--tpm-serial-num".to_owned(), serial.to_owned()]);
+        arguments.extend(serial.into_iter().flatten());
+        localca::Order {
+            purpose: Some(wanted.purpose),
+            key: Some(wanted.key.clone()),
+            vmid: self.options.vmid.clone(),
+            arguments,
+            tpm2: true,
+        }
+    }
+
     /// Has another program make the certificate.
     fn run(&self, program: &Path, wanted: &Wanted<'_>) -> Result<Vec<u8>, Failure> {
         let scratch = Scratch::new()?;
@@ -136,22 +154,13 @@ impl Certifier for Authority<'_> {
             let (config, options) = localca::files(self.config);
             let settings = localca::settings(&config)?;
             if !localca::needs_own_process(&settings) {
-                self.office = Some(Office::open(settings, &options, self.log)?);
+                let mut office = Office::open(settings, &options, self.log)?;
+                office.reserve(self.count)?;
+                self.office = Some(office);
             }
         }
-        if let Some(office) = &self.office {
-            let mut arguments = self.descriptions(wanted);
-            arguments.extend(wanted.usage.signing.then(|| "--allow-signing".to_owned()));
-            arguments.extend((wanted.usage.signing && wanted.usage.decryption).then(|| "--decryption".to_owned()));
-            let serial = wanted.serial.map(|serial| ["--tpm-serial-num".to_owned(), serial.to_owned()]);
-            arguments.extend(serial.into_iter().flatten());
-            let order = localca::Order {
-                purpose: Some(wanted.purpose),
-                key: Some(wanted.key.clone()),
-                vmid: self.options.vmid.clone(),
-                arguments,
-                tpm2: true,
-            };
+        let order = self.order(wanted);
+        if let Some(office) = &mut self.office {
             return office.issue(&order, self.log);
         }
         match program {

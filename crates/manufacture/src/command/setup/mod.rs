@@ -219,7 +219,7 @@ fn manufacture(
     }
     let mut tpm = Vtpm::new(profile.clone())?;
     log.say(&format!("Active profile: {}", tpm.profile()));
-    let mut authority = Authority::new(options, config, log);
+    let mut authority = Authority::new(options, config, order.certificates(), log);
     let copies = vtpm::make(&mut tpm, order, &mut authority, log)?;
     let copies = waiting_copies(options, &copies)?;
     locked.store(&tpm.finish()?, key)?;
