@@ -43,6 +43,8 @@ class Container:
         layers = f"lowerdir={lower},upperdir={folder}/upper,workdir={folder}/work"
         subprocess.run(["mount", "-t", "overlay", "overlay", "-o", layers, self.root], check=True)
         words = ["systemd-nspawn", "-D", self.root, "--register=no", "--keep-unit", "--console=pipe", "--machine=packages"]
+        # Containers may not take over descriptors of processes, hosts may; vtpmd takes its own listening socket so.
+        words.append("--system-call-filter=pidfd_getfd")
         with open(os.path.join(folder, "log"), "wb") as log:
             self.process = subprocess.Popen(
                 [*words, "--boot"], stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
@@ -59,9 +61,16 @@ class Container:
         return self.process.poll() is None
 
     def _leader(self):
+        # nspawn has another child for a moment, which makes the container.
         path = f"/proc/{self.process.pid}/task/{self.process.pid}/children"
         with open(path, encoding="ascii") as file:
-            return next((int(pid) for pid in file.read().split()), None)
+            children = file.read().split()
+        for child in children:
+            with open(f"/proc/{child}/status", encoding="ascii") as file:
+                status = file.read()
+            if status.startswith("Name:\tsystemd\n") and "\t1\n" in status[status.index("NSpid:") :]:
+                return int(child)
+        return None
 
     def _is_up(self):
         return self.run("systemctl", "is-system-running", ok=None).strip() in ("running", "degraded")
@@ -124,7 +133,7 @@ def expect(condition, what):
 
 def is_ours(system, program="swtpm"):
     """Whether the program by swtpm's name is vtpmd."""
-    return "Sealwright" in system.run(program, "--version")
+    return "Sealwright" in system.run(program, "--version", ok=None)
 
 
 def replace(system):
