@@ -187,7 +187,7 @@ def confinement(out, package):
     run("make", "-f", "/usr/share/selinux/devel/Makefile", "sealwright.pp", cwd=module)
     assert os.path.getsize(os.path.join(module, "sealwright.pp")) > 0
     # The units as they are installed, with the program that they start.
-    root = os.path.join(out, "units")
+    root = os.path.join(out, "installed")
     shutil.rmtree(root, ignore_errors=True)
     run("dpkg-deb", "--extract", package, root)
     units = glob.glob(os.path.join(root, "lib", "systemd", "system", "*"))

@@ -10,6 +10,7 @@ mod faults;
 mod fuzz;
 mod man;
 mod no_panic;
+mod package;
 mod packages;
 mod run;
 mod test;
@@ -45,10 +46,12 @@ Usage: cargo xtask COMMAND
   man [--from FOLDER]
                     man pages and shell completions of all programs, in target/man; of programs that are built
                     in FOLDER, or built now
+  package           Debian and RPM packages in target/packages, with what comes with them checked: pages, completions,
+                    units, AppArmor profile, SELinux module
   check             the house rules: file sizes, no unsafe, no std in the engine, no machine paths
   help              this text
 
-As root, demo, test, bench, costs, density, dist and faults install the Debian packages they need; otherwise they name what is missing.";
+As root, demo, test, bench, costs, density, dist, faults and package install the Debian packages they need; otherwise they name what is missing.";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -66,6 +69,7 @@ fn main() -> ExitCode {
         "faults" => faults::run(rest),
         "fuzz" => fuzz::run(rest),
         "man" => man::run(rest),
+        "package" => package::run(rest),
         "check" => check::run(rest),
         "help" | "--help" | "-h" => {
             println!("{HELP}");

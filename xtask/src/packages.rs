@@ -83,6 +83,27 @@ pub(crate) const QTEST: &[Need] = &[
     need("/usr/include/libfdt.h", "libfdt-dev"),
 ];
 
+/// What builds and checks packages, and a Debian with systemd to install them on.
+pub(crate) const PACKAGES: &[Need] = &[
+    need("dpkg-buildpackage", "dpkg-dev"),
+    need("dh", "debhelper"),
+    need("dh_apparmor", "dh-apparmor"),
+    need("lintian", "lintian"),
+    need("rpmbuild", "rpm"),
+    need("apparmor_parser", "apparmor"),
+    need("checkmodule", "checkpolicy"),
+    need("semodule_package", "semodule-utils"),
+    need("/usr/share/selinux/devel/Makefile", "selinux-policy-dev"),
+    need("systemd-analyze", "systemd"),
+    need("systemd-nspawn", "systemd-container"),
+    need("mmdebstrap", "mmdebstrap"),
+    need("man", "man-db"),
+    need("mandoc", "mandoc"),
+    need("zsh", "zsh"),
+    need("fish", "fish"),
+    need("python3", "python3"),
+];
+
 /// For recording system calls.
 pub(crate) const STRACE: &[Need] = &[need("strace", "strace"), need("python3", "python3")];
 

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use crate::packages::{self, CLIENTS, GUEST, KEYS, LIBVIRT, MUSL, QTEST, STRACE, SWTPM, SWTPM_TOOLS};
 use crate::run::{cargo, command, must, target};
-use crate::{Failure, check, costs as instructions, demo, dist, faults, fuzz, no_panic};
+use crate::{Failure, check, costs as instructions, demo, dist, faults, fuzz, no_panic, package};
 
 /// One part of the tests.
 struct Stage {
@@ -128,6 +128,13 @@ const STAGES: &[Stage] = &[
         quick: false,
         by_default: false,
         run: replace,
+    },
+    Stage {
+        name: "packages",
+        about: "the packages built, installed beside Debian's swtpm and removed, and the units under systemd (needs root)",
+        quick: false,
+        by_default: false,
+        run: package::test,
     },
     Stage {
         name: "qtest",
