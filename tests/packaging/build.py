@@ -88,15 +88,28 @@ def rpm(out, built, pages):
     defines = {"_topdir": top, "built": programs, "pages": pages, "_unitdir": "/usr/lib/systemd/system"}
     words = [word for name, value in defines.items() for word in ("--define", f"{name} {value}")]
     run("rpmbuild", "-bb", "--nodeps", *words, os.path.join(ROOT, "packaging", "rpm", "sealwright.spec"))
-    packages = sorted(glob.glob(os.path.join(top, "RPMS", "*", "*.rpm")))
-    assert len(packages) == 2, packages
-    swtpm, vtpmd = packages
+    packages = sorted(glob.glob(os.path.join(top, "RPMS", "*", "*.rpm")), key=os.path.basename)
+    assert len(packages) == 3, packages
+    selinux, swtpm, vtpmd = packages
+    assert "/usr/share/selinux/packages/sealwright.pp" in run("rpm", "-qlp", selinux)
     has = run("rpm", "-qlp", vtpmd)
     for path in ["/usr/bin/vtpmd", "/usr/lib/systemd/system/vtpmd@.service", "/usr/share/man/man1/vtpmd-state.1"]:
         assert path in has, f"{path} is not in {vtpmd}"
     instead = run("rpm", "-qlp", swtpm)
     for name in PROGRAMS:
         assert f"/usr/bin/{name}\n" in instead and f"/usr/lib/sealwright/swtpm/{name}\n" in has, name
+    # Installed in a root of its own they run, and removed they leave nothing.
+    root = os.path.join(out, "rpm-root")
+    os.makedirs(root)
+    in_root = ["rpm", "--root", root, "--nodeps"]
+    run(*in_root, "--noscripts", "--install", *packages)
+    for name in PROGRAMS:
+        run("sh", "-c", f"{root}/usr/bin/{name} --help || {root}/usr/bin/{name} -h")
+    run(*in_root, "--verify", "sealwright-vtpmd", "sealwright-swtpm", "sealwright-selinux")
+    run(*in_root, "--noscripts", "--erase", "sealwright-vtpmd", "sealwright-swtpm", "sealwright-selinux")
+    left = [os.path.join(place, name) for place, _, names in os.walk(root) for name in names]
+    left = [path for path in left if "rpmdb" not in path and "/lib/rpm/" not in path]
+    assert not left, left
     return packages
 
 

@@ -386,3 +386,14 @@ pub(super) fn run(words: &[String]) -> ExitCode {
         Err(failure) => super::failed("swtpm_cert", &failure),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_option_is_in_the_help() {
+        // Two are known to be told why they are refused.
+        getopt::assert_named(TABLE, HELP, &["parentkey-password", "parentkey-pwd"]);
+    }
+}

@@ -84,6 +84,16 @@ pub(super) fn parse(table: &[Entry], words: &[String], short: bool) -> Result<Pa
     Ok(parsed)
 }
 
+/// Fails unless the text names each option, but those that are left out of it.
+#[cfg(test)]
+pub(super) fn assert_named(table: &[Entry], text: &str, but: &[&str]) {
+    for (name, _) in table.iter().filter(|(name, _)| !but.contains(name)) {
+        let named = format!("--{name}");
+        let mut words = text.split(|c: char| !c.is_ascii_alphanumeric() && c != '-' && c != '_');
+        assert!(words.any(|word| word == named), "{named} is missing: {text}");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

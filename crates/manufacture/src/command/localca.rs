@@ -245,6 +245,11 @@ mod tests {
     use super::*;
 
     #[test]
+    fn each_option_is_in_the_help() {
+        getopt::assert_named(TABLE, HELP, &[]);
+    }
+
+    #[test]
     fn quotes_keep_words_together() {
         let found = words("--a b\n\n# x\n --c \"d e\" 'f  g' h\"i j\"k \"\"\n").unwrap();
         assert_eq!(found, ["--a", "b", "--c", "d e", "f  g", "hi jk", ""]);

@@ -20,10 +20,12 @@ process, and its state appears at its place whole or not at all.
     --rsa-keysize N            2048, 3072, 4096 or max: the size of the first key, if it is not named
     --allow-signing            keys that sign; these are not the usual ones
     --decryption               signing keys that decrypt too
-  --create-spk                 make a storage root key; RSA, with --ecc P-384
+  --create-spk                 make a storage root key, of RSA
+  --ecc                        on P-384 instead
   --create-ek-cert             make certificates of the endorsement keys (with --createek)
   --create-platform-cert       make a certificate of the platform (with --createek)
-  --iakkeyalgo, --idevidkeyalgo ALG  make an attestation key and a device identity, with certificates; --no-iak: neither
+  --iakkeyalgo, --idevidkeyalgo ALG  make an attestation key and a device identity, with certificates
+  --no-iak                     make neither
   --lock-nvram                 lock what is in NV against writing
   --pcr-banks LIST             such as sha1,sha256; - leaves all that there are; sha256 without this
   --vmid ID                    of whose TPM the certificates are
@@ -80,4 +82,12 @@ pub(super) fn capabilities() -> String {
         "{{ \"type\": \"swtpm_setup\", \"features\": [ {} ], \"profiles\": [{profiles}], \"version\": \"{SWTPM_VERSION}\" }}\n",
         quoted(&features)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn each_option_is_in_the_help() {
+        crate::command::getopt::assert_named(super::super::options::TABLE, super::OPTIONS, &[]);
+    }
 }

@@ -6,7 +6,7 @@ use crate::state::Place;
 use crate::vtpm::EkUse;
 use std::path::PathBuf;
 
-const TABLE: &[Entry] = &[
+pub(super) const TABLE: &[Entry] = &[
     ("tpm-state", Value::Required),
     ("tpmstate", Value::Required),
     ("tpm", Value::Required),
