@@ -83,7 +83,7 @@ fn table(asked: &Asked) -> Result<(), Failure> {
 /// The share of answers that a guest's driver finds at its first look, with both daemons.
 fn guest(asked: &Asked) -> Result<(), Failure> {
     packages::ensure(&[GUEST, SWTPM])?;
-    must(cargo(&["build", "--release", "--package", "sealwright-daemon"]))?;
+    let programs = dist::build()?;
     demo::guest()?;
     // In the guest there are no libraries to rely on.
     let triple = "x86_64-unknown-linux-gnu";
@@ -94,7 +94,7 @@ fn guest(asked: &Asked) -> Result<(), Failure> {
     let mut run = command("python3", &["tests/vm/in_time.py"]);
     run.arg("--guest").arg(target().join("guest")).arg("--out").arg(&out);
     run.arg("--timer").arg(target().join(triple).join("release/guest-timer"));
-    run.env("VTPMD", target().join("release/vtpmd")).env("PYTHONUNBUFFERED", "1").args(&asked.rest);
+    run.env("VTPMD", programs.join("vtpmd")).env("PYTHONUNBUFFERED", "1").args(&asked.rest);
     must(run)?;
     if asked.publish { publish(&out.join("guest.md"), "guest") } else { Ok(()) }
 }
