@@ -83,6 +83,7 @@ impl Fleet {
             state: self.state.clone(),
             arguments: place.arguments.clone(),
             quiet: false,
+            handed: false,
         };
         let mut daemon = Daemon::start_with(&self.command, &setting).map_err(|e| failed(&e.to_string()))?;
         match daemon.power_on() {

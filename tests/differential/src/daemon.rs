@@ -1,10 +1,13 @@
 //! Starting a daemon in a folder of its own and talking to its data and control channels.
 
 use crate::wire::{In, Out};
+use core::mem::MaybeUninit;
 use core::sync::atomic::{AtomicU32, Ordering};
 use core::time::Duration;
-use std::io::{Error, ErrorKind, Read, Result, Write};
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+use std::io::{Error, ErrorKind, IoSlice, Read, Result, Write};
 use std::net::Shutdown;
+use std::os::fd::{AsFd, AsRawFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -52,6 +55,8 @@ pub struct Setting {
     pub arguments: Vec<String>,
     /// Nothing of what it says on standard error.
     pub quiet: bool,
+    /// It gets its two connections as QEMU gives them, so that nobody has to look whether its sockets are there yet.
+    pub handed: bool,
 }
 
 /// A folder that nobody else has.
@@ -82,6 +87,24 @@ fn connect(path: &Path, child: &mut Child) -> Result<UnixStream> {
     }
 }
 
+/// Sends one end of a new data channel by SET_DATAFD; returns the control channel and the other end.
+fn hand_data(mut control: UnixStream) -> Result<(UnixStream, UnixStream)> {
+    const SET_DATAFD: [u8; 4] = [0, 0, 0, 0x10];
+    let (ours, theirs) = UnixStream::pair()?;
+    let descriptors = [theirs.as_fd()];
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+    let mut rights = SendAncillaryBuffer::new(&mut space);
+    if !rights.push(SendAncillaryMessage::ScmRights(&descriptors)) {
+        return Err(Error::other("no room for a descriptor"));
+    }
+    sendmsg(&control, &[IoSlice::new(&SET_DATAFD)], &mut rights, SendFlags::empty())?;
+    let mut answer = [0; 4];
+    control.set_read_timeout(Some(Duration::from_secs(120)))?;
+    ours.set_read_timeout(Some(Duration::from_secs(120)))?;
+    control.read_exact(&mut answer)?;
+    if answer == [0; 4] { Ok((control, ours)) } else { Err(Error::other(format!("SET_DATAFD: {answer:x?}"))) }
+}
+
 impl Daemon {
     /// Starts `command` (program and first arguments, such as `vtpmd socket --tpm2`) on a fresh state, without power.
     pub fn start(command: &str) -> Result<Self> {
@@ -98,18 +121,34 @@ impl Daemon {
         let (control, data) = (folder.join("ctrl"), folder.join("data"));
         let mut words = command.split_whitespace();
         let program = words.next().ok_or_else(|| Error::new(ErrorKind::InvalidInput, "no command for the daemon"))?;
-        let mut child = Command::new(program)
-            .args(words)
-            .args(["--tpmstate", &format!("dir={}{}", folder.display(), setting.state)])
-            .args(["--ctrl", &format!("type=unixio,path={}", control.display())])
-            .args(["--server", &format!("type=unixio,path={}", data.display())])
+        let mut start = Command::new(program);
+        start.args(words).args(["--tpmstate", &format!("dir={}{}", folder.display(), setting.state)]);
+        let pair = if setting.handed { Some(UnixStream::pair()?) } else { None };
+        match &pair {
+            Some((_, theirs)) => {
+                // To be inherited.
+                rustix::io::fcntl_setfd(theirs, rustix::io::FdFlags::empty())?;
+                start.args(["--ctrl", &format!("type=unixio,clientfd={}", theirs.as_raw_fd())]);
+            }
+            None => {
+                start.args(["--ctrl", &format!("type=unixio,path={}", control.display())]);
+                start.args(["--server", &format!("type=unixio,path={}", data.display())]);
+            }
+        }
+        let mut child = start
             .args(&setting.arguments)
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(if setting.quiet { Stdio::null() } else { Stdio::inherit() })
             .spawn()
             .map_err(|e| Error::new(e.kind(), format!("cannot run {program}: {e}")))?;
-        let streams = connect(&control, &mut child).and_then(|c| Ok((c, connect(&data, &mut child)?)));
+        let streams = match pair {
+            Some((ours, theirs)) => {
+                drop(theirs);
+                hand_data(ours)
+            }
+            None => connect(&control, &mut child).and_then(|c| Ok((c, connect(&data, &mut child)?))),
+        };
         match streams {
             Ok((control, data)) => Ok(Self { child, folder, keep, control, data }),
             Err(e) => {

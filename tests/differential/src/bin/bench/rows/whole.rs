@@ -16,6 +16,7 @@ fn start(side: &Side, folder: &Path, arguments: &[String]) -> Result<(Daemon, Du
         state: side.state.clone(),
         arguments: arguments.to_vec(),
         quiet: true,
+        handed: true,
     };
     let failed = |e: std::io::Error| format!("{}: {e}", side.command);
     let begin = Instant::now();
