@@ -1,13 +1,12 @@
 #!/usr/bin/env python3
 """Real client programs on a TPM daemon.
 
-    run.py [--list] [--tpm-cmd TEMPLATE] [NAME...]
+    run.py [--list] [--tpm-cmd TEMPLATE] [--markdown FILE] [--json FILE] [NAME...]
 
 Each case is one script in tpm2-tools/, ibm-tss/ or pytss/; it gets a fresh TPM and an empty folder, and succeeds by
 ending with status 0. NAME is a part of "client/case". Without --tpm-cmd it tests the vtpmd of this tree.
 """
 
-import argparse
 import os
 import shutil
 import subprocess
@@ -16,21 +15,17 @@ import sys
 sys.dont_write_bytecode = True
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.path.insert(0, os.path.join(HERE, ".."))
+from harness import runner
 from harness.daemon import VTPMD, Daemon, Workplace
-from harness.process import SetupError, repository, tail
-from harness.report import CaseFailed, Report
+from harness.process import SetupError, tail
+from harness.report import CaseFailed
 
 PYTSS = "tpm2-pytss==3.0.0"
 
 
-def target():
-    """Cargo's build folder, where tests keep their files."""
-    return os.environ.get("CARGO_TARGET_DIR", os.path.join(repository(), "target"))
-
-
 def python_with_pytss():
     """A Python with tpm2-pytss, in a virtual environment that is made once."""
-    folder = os.path.join(target(), "pytss")
+    folder = os.path.join(runner.target(), "pytss")
     python = os.path.join(folder, "bin", "python")
     stamp = os.path.join(folder, "installed")
     if not os.path.exists(stamp):
@@ -106,25 +101,28 @@ def run_case(options, client, name, place):
         raise CaseFailed(text + f"\nfiles are kept in {place.dir}")
 
 
+def in_place(options, label, client, name):
+    """One case in a work place of its own."""
+    place = Workplace(os.path.join(options.dir, label.replace("/", "-")))
+    passed = False
+    try:
+        run_case(options, client, name, place)
+        passed = True
+    finally:
+        place.close(keep=not passed)
+
+
 def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    """Run the chosen cases."""
+    parser = runner.parser(__doc__)
     parser.add_argument("--tpm-cmd", default=VTPMD, metavar="TEMPLATE", help="another TPM daemon, for comparison")
-    parser.add_argument("--dir", default=os.path.join(target(), "clients"), help="work folder")
+    parser.add_argument("--dir", default=os.path.join(runner.target(), "clients"), help="work folder")
     parser.add_argument("--timeout", type=float, default=120, help="seconds for each case")
-    parser.add_argument("--list", action="store_true")
-    parser.add_argument("names", nargs="*", metavar="NAME")
     options = parser.parse_args()
-    chosen = [case for case in cases() if not options.names or any(part in "/".join(case) for part in options.names)]
-    report = Report()
-    for client, name in chosen:
-        label = f"{client}/{os.path.splitext(name)[0]}"
-        if options.list:
-            print(label)
-            continue
-        place = Workplace(os.path.join(options.dir, label.replace("/", "-")))
-        place.close(keep=not report.case(label, lambda: run_case(options, client, name, place)))
-    if not options.list:
-        report.finish()
+    every = {f"{client}/{os.path.splitext(name)[0]}": (client, name) for client, name in cases()}
+    chosen = runner.choose(options, every)
+    about = {"TPM": f"`{options.tpm_cmd}`"}
+    runner.run(options, [(label, "", lambda label=label: in_place(options, label, *every[label])) for label in chosen], about=about)
 
 
 main()

@@ -1,4 +1,4 @@
-"""Results of a list of cases: a line for each as it ends, a table of all, and counts; if wanted also as Markdown and JSON."""
+"""Results of a list of cases: a line for each as it ends, and counts; if wanted a table of all, Markdown and JSON."""
 
 import concurrent.futures
 import dataclasses
@@ -117,9 +117,9 @@ class Report:
         passed = sum(result.passed for result in self.results)
         return f"{passed} passed, {len(self.results) - passed} failed"
 
-    def finish(self):
-        """Print the table and the counts and leave; the exit status is 1 if a case failed or none ran."""
-        if len(self.results) > 1:
+    def finish(self, table=False):
+        """Print the table, if wanted, and the counts and leave; the exit status is 1 if a case failed or none ran."""
+        if table and len(self.results) > 1:
             self.show()
             print()
         for result in self.results:

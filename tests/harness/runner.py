@@ -62,7 +62,8 @@ def run(options, cases, jobs=1, about=None, interrupted=lambda: None):
         sys.exit("interrupted; all that was started is ended")
     finally:
         write(options, report, about)
-    report.finish()
+    # Guests end in another order than they are listed.
+    report.finish(table=hasattr(options, "guest"))
 
 
 def check_places(options):
