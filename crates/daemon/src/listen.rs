@@ -21,6 +21,28 @@ const SHORTAGE: Duration = Duration::from_millis(100);
 pub(crate) struct Listener {
     fd: OwnedFd,
     path: Option<PathBuf>,
+    /// It was made here.
+    own: bool,
+}
+
+/// A name by which clients find the process. It is theirs to use who come next once this is dropped, although a thread may
+/// still hold the socket.
+#[derive(Debug)]
+pub(crate) enum GivenUp {
+    /// The file of a Unix socket.
+    File(PathBuf),
+    /// A TCP socket.
+    Port(OwnedFd),
+}
+
+impl Drop for GivenUp {
+    fn drop(&mut self) {
+        // After a change of user or root a file may be out of reach.
+        let _ = match self {
+            Self::File(path) => rustix::fs::unlink(&*path),
+            Self::Port(socket) => rustix::net::shutdown(socket, rustix::net::Shutdown::Both),
+        };
+    }
 }
 
 /// What an [`Endpoint`] gave.
@@ -118,13 +140,16 @@ pub(crate) fn bind(option: &str, endpoint: &Endpoint) -> Result<Bound, Failure> 
         Endpoint::Connected(number) => Bound::Connected(socket(option, *number)?),
         Endpoint::Device(path) => Bound::Connected(device("chardev", path)?),
         Endpoint::Proxy => Bound::Connected(crate::proxy::create()?),
-        Endpoint::Listening(number) => Bound::Listening(Listener { fd: socket(option, *number)?, path: None }),
+        Endpoint::Listening(number) => {
+            Bound::Listening(Listener { fd: socket(option, *number)?, path: None, own: false })
+        }
         Endpoint::Path { path, mode, uid, gid } => {
             let fd = unix(option, path, *mode, uid.as_deref(), gid.as_deref())?;
-            Bound::Listening(Listener { fd, path: Some(path.clone()) })
+            Bound::Listening(Listener { fd, path: Some(path.clone()), own: true })
         }
         Endpoint::Tcp { port, address, interface } => {
-            Bound::Listening(Listener { fd: tcp(option, *port, address, interface.as_deref())?, path: None })
+            let fd = tcp(option, *port, address, interface.as_deref())?;
+            Bound::Listening(Listener { fd, path: None, own: true })
         }
     })
 }
@@ -148,9 +173,13 @@ impl Listener {
         }
     }
 
-    /// The path of a Unix socket that this process made.
-    pub(crate) fn path(&self) -> Option<&PathBuf> {
-        self.path.as_ref()
+    /// What is given up at the end of a socket that this process made: its file, or, of a port, a second handle.
+    pub(crate) fn to_give_up(&self) -> Option<GivenUp> {
+        match &self.path {
+            Some(path) => Some(GivenUp::File(path.clone())),
+            None if self.own => self.fd.try_clone().ok().map(GivenUp::Port),
+            None => None,
+        }
     }
 }
 

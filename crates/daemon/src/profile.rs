@@ -154,7 +154,16 @@ mod tests {
         let custom = of(ProfileSource::Name("custom".to_owned()), Some(RemoveDisabled::FipsHost)).unwrap();
         let disabled = custom.runtime_algorithms();
         assert!(disabled.contains(r#""Disabled":"tdes,rsaes,"#), "{disabled}");
-        assert!(custom.text().unwrap().contains(r#""Attributes":"fips-host""#));
+        let attributes = r#""Attributes":"no-sha1-signing,no-sha1-verification,no-unpadded-encryption""#;
+        assert!(custom.text().unwrap().contains(attributes));
+        for (given, kept) in [
+            ("fips-host", "fips-host"),
+            ("pct,no-sha1-verification", "pct,no-sha1-verification,no-sha1-signing,no-unpadded-encryption"),
+        ] {
+            let profile = text(&format!(r#"{{"Name":"custom:x","Attributes":"{given}"}}"#));
+            let profile = of(profile, Some(RemoveDisabled::FipsHost)).unwrap();
+            assert!(profile.text().unwrap().contains(&format!(r#""Attributes":"{kept}""#)), "{given}");
+        }
         assert!(disabled.contains("rsa-min-size=2048"));
         let fixed = of(ProfileSource::Name("null".to_owned()), Some(RemoveDisabled::FipsHost)).unwrap();
         assert_eq!(fixed, Profile::null());

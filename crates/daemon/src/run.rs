@@ -3,7 +3,7 @@
 use crate::answer::answer_line;
 use crate::background::{self, Side};
 use crate::capture::Capture;
-use crate::control::{Control, Outcome};
+use crate::control::{self, Control, Outcome};
 use crate::convert::SwtpmFolder;
 use crate::failure::{Failure, failure};
 use crate::listen::{self, Bound, Listener};
@@ -85,7 +85,16 @@ struct ControlSide {
 }
 
 /// Serves the control channel until the end; true if it is a clean one.
-fn event_loop(side: &mut ControlSide, shared: &Shared, signals: &OwnedFd) -> bool {
+impl ControlSide {
+    /// Answers SHUTDOWN.
+    fn farewell(&self, code: u32) {
+        if let Some(client) = &self.client {
+            control::answer_shutdown(client, code);
+        }
+    }
+}
+
+fn event_loop(side: &mut ControlSide, shared: &Shared, signals: &OwnedFd) -> End {
     loop {
         let accepting = side.listener.as_ref().filter(|_| side.client.is_none());
         let third = match (&side.client, accepting) {
@@ -101,7 +110,7 @@ fn event_loop(side: &mut ControlSide, shared: &Shared, signals: &OwnedFd) -> boo
             Err(Errno::INTR) => continue,
             Err(error) => {
                 say!("cannot wait for events: {error}");
-                return false;
+                return End::Failed;
             }
         }
         let mut ready = waiting.iter().map(|w| !w.revents().is_empty());
@@ -109,10 +118,10 @@ fn event_loop(side: &mut ControlSide, shared: &Shared, signals: &OwnedFd) -> boo
             (ready.next() == Some(true), ready.next() == Some(true), ready.next() == Some(true));
         if signalled {
             trace!(1, "terminating");
-            return true;
+            return End::Clean;
         }
         if ending {
-            return !shared.has_failed();
+            return if shared.has_failed() { End::Failed } else { End::Clean };
         }
         if !channel {
             continue;
@@ -125,7 +134,7 @@ fn event_loop(side: &mut ControlSide, shared: &Shared, signals: &OwnedFd) -> boo
                     Some(Err(Errno::AGAIN)) | None => {}
                     Some(Err(error)) => {
                         say!("the control channel cannot accept clients: {error}");
-                        return false;
+                        return End::Failed;
                     }
                 }
                 Outcome::Continue
@@ -136,11 +145,11 @@ fn event_loop(side: &mut ControlSide, shared: &Shared, signals: &OwnedFd) -> boo
             Outcome::Gone => {
                 side.client = None;
                 if side.terminate {
-                    return true;
+                    return End::Clean;
                 }
             }
-            Outcome::Shutdown => return true,
-            Outcome::Failed => return false,
+            Outcome::Shutdown => return End::Asked,
+            Outcome::Failed => return End::Failed,
         }
     }
 }
@@ -195,16 +204,15 @@ fn power_up(options: &Options, tpm: &mut Tpm) -> Result<(), Failure> {
     tpm.open_keys().map_err(|refused| failure!("{}", refused.why))
 }
 
-/// The sockets' files that are removed at the end.
-struct SocketFiles(Vec<std::path::PathBuf>);
-
-impl Drop for SocketFiles {
-    fn drop(&mut self) {
-        for path in &self.0 {
-            // After a change of user or root it may be out of reach.
-            let _ = rustix::fs::unlink(path);
-        }
-    }
+/// Why the process ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum End {
+    /// A signal, or a client that left.
+    Clean,
+    /// SHUTDOWN, which is not answered yet.
+    Asked,
+    /// Something that was said.
+    Failed,
 }
 
 /// Runs `vtpmd socket` or `vtpmd chardev`.
@@ -302,11 +310,11 @@ pub(crate) fn serve<T: Served + 'static>(
     // Before the pid file invites others to send them.
     let signals = signals()?;
     // Sockets come first: VM managers wait for them to appear for a second at most.
-    let mut files = SocketFiles(Vec::new());
+    let mut names = Vec::new();
     let mut bind = |name: &str, endpoint: &_| {
         let bound = listen::bind(name, endpoint)?;
         if let Bound::Listening(listener) = &bound {
-            files.0.extend(listener.path().cloned());
+            names.extend(listener.to_give_up());
         }
         Ok::<_, Failure>(bound)
     };
@@ -340,7 +348,7 @@ pub(crate) fn serve<T: Served + 'static>(
     let mut side = ControlSide { listener, client, control, terminate };
     let started = match server {
         Some(Bound::Connected(fd)) => {
-            shared.try_data_client();
+            shared.try_data_client(fd.as_fd());
             data::start_client(fd, shared.clone(), options.terminate)
         }
         Some(Bound::Listening(listener)) => {
@@ -357,14 +365,18 @@ pub(crate) fn serve<T: Served + 'static>(
         ready.tell();
     }
     notify.ready();
-    let clean = event_loop(&mut side, &shared, &signals);
+    let end = event_loop(&mut side, &shared, &signals);
 
-    // The lock is kept until the process is gone: no command is answered after the shutdown.
+    // From here no command is answered any more: the TPM is held until the process is gone.
     let mut tpm = shared.interrupt();
-    tpm.stop();
+    let code = tpm.stop();
     tpm.wipe();
-    drop(files);
+    drop(names);
     drop(pid);
     core::mem::forget(tpm);
-    Ok(if clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    // The last thing: who hears it starts the next daemon at once, on the same state, files and ports.
+    if end == End::Asked {
+        side.farewell(code);
+    }
+    Ok(if end == End::Failed { ExitCode::FAILURE } else { ExitCode::SUCCESS })
 }

@@ -4,7 +4,8 @@
 use crate::log::say;
 use crate::served::{Canceller, Describe, Served};
 use core::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering};
-use rustix::event::{EventfdFlags, eventfd};
+use core::time::Duration;
+use rustix::event::{EventfdFlags, PollFd, PollFlags, Timespec, eventfd, poll};
 use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -15,6 +16,33 @@ const TPM_RC_SUCCESS: [u8; 10] = [0x80, 0x01, 0, 0, 0, 10, 0, 0, 0, 0];
 const TPM_RC_FAILURE: [u8; 10] = [0x80, 0x01, 0, 0, 0, 10, 0, 0, 0x01, 0x01];
 /// INIT of the control channel.
 const INIT: u32 = 2;
+/// A data client that has left is gone at most this long after it, unless a command cannot be stopped.
+const FAREWELL: Duration = Duration::from_secs(10);
+
+/// Who has the data channel.
+enum DataClient {
+    Nobody,
+    /// A second handle of the connection, to see whether the client has left; none if there was no descriptor for it.
+    Somebody(Option<OwnedFd>),
+}
+
+impl DataClient {
+    fn somebody(connection: BorrowedFd<'_>) -> Self {
+        Self::Somebody(connection.try_clone_to_owned().ok())
+    }
+
+    const fn is_somebody(&self) -> bool {
+        matches!(self, Self::Somebody(_))
+    }
+
+    /// True if the client has closed its side, which the thread that serves it may not have seen yet.
+    fn has_left(&self) -> bool {
+        let Self::Somebody(Some(fd)) = self else { return false };
+        let mut fds = [PollFd::new(fd, PollFlags::RDHUP)];
+        let now = Timespec { tv_sec: 0, tv_nsec: 0 };
+        matches!(poll(&mut fds, Some(&now)), Ok(1..))
+    }
+}
 
 /// Shared by all threads of the process.
 pub(crate) struct Shared {
@@ -35,7 +63,7 @@ pub(crate) struct Shared {
     allow_set_locality: bool,
     keys: (bool, bool),
     /// The one data client; extra connections wait.
-    data_client: Mutex<bool>,
+    data_client: Mutex<DataClient>,
     data_free: Condvar,
     /// Wakes the control thread to end the process.
     ending: OwnedFd,
@@ -73,7 +101,7 @@ impl Shared {
             reject_locality_4,
             allow_set_locality,
             keys: tpm.has_keys(),
-            data_client: Mutex::new(false),
+            data_client: Mutex::new(DataClient::Nobody),
             data_free: Condvar::new(),
             ending: eventfd(0, EventfdFlags::CLOEXEC | EventfdFlags::NONBLOCK)?,
             failed: AtomicBool::new(false),
@@ -181,9 +209,22 @@ impl Shared {
         Some(length)
     }
 
-    /// True if somebody is the data client.
-    pub(crate) fn has_data_client(&self) -> bool {
-        *self.data_client.lock().unwrap_or_else(PoisonError::into_inner)
+    /// True if nobody is the data client. One that has left is waited for: a client that connects anew, as a virtual
+    /// machine does that starts again, does not hear that it is still there itself.
+    pub(crate) fn data_channel_is_free(&self) -> bool {
+        let client = self.data_client();
+        if !client.has_left() {
+            return !client.is_somebody();
+        }
+        // Nobody hears the answer of its last command.
+        self.cancel();
+        let waited = self.data_free.wait_timeout_while(client, FAREWELL, |client| client.is_somebody());
+        let (client, _) = waited.unwrap_or_else(PoisonError::into_inner);
+        !client.is_somebody()
+    }
+
+    fn data_client(&self) -> MutexGuard<'_, DataClient> {
+        self.data_client.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// GET_CONFIG: (a state key is set, a migration key is set).
@@ -191,23 +232,26 @@ impl Shared {
         self.keys
     }
 
-    /// Becomes the data client if there is none.
-    pub(crate) fn try_data_client(&self) -> bool {
-        let mut busy = self.data_client.lock().unwrap_or_else(PoisonError::into_inner);
-        !core::mem::replace(&mut *busy, true)
+    /// The client of this connection becomes the data client if there is none.
+    pub(crate) fn try_data_client(&self, connection: BorrowedFd<'_>) -> bool {
+        let mut client = self.data_client();
+        let free = !client.is_somebody();
+        if free {
+            *client = DataClient::somebody(connection);
+        }
+        free
     }
 
-    /// Waits until there is no data client, and becomes it.
-    pub(crate) fn wait_data_client(&self) {
-        let busy = self.data_client.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut busy = self.data_free.wait_while(busy, |busy| *busy).unwrap_or_else(PoisonError::into_inner);
-        *busy = true;
+    /// Waits until there is no data client, and makes the one of this connection it.
+    pub(crate) fn wait_data_client(&self, connection: BorrowedFd<'_>) {
+        let waited = self.data_free.wait_while(self.data_client(), |client| client.is_somebody());
+        *waited.unwrap_or_else(PoisonError::into_inner) = DataClient::somebody(connection);
     }
 
     /// The data client is gone.
     pub(crate) fn leave_data_client(&self) {
-        *self.data_client.lock().unwrap_or_else(PoisonError::into_inner) = false;
-        self.data_free.notify_one();
+        *self.data_client() = DataClient::Nobody;
+        self.data_free.notify_all();
     }
 
     /// Asks the control thread to end the process.

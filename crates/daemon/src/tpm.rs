@@ -208,10 +208,11 @@ impl Tpm {
         (self.host.key.is_some(), self.migration_key.is_some())
     }
 
-    /// Wipes all keys and state from memory; the TPM is of no use afterwards.
+    /// Wipes all keys and state from memory, and gives the lock back; the TPM is of no use afterwards.
     pub(crate) fn wipe(&mut self) {
         self.engine = None;
         self.host.key = None;
+        self.host.store.unlock();
         self.host.store.wipe();
         self.migration_key = None;
         self.received_permanent = None;

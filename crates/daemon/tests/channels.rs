@@ -2,28 +2,13 @@
 
 mod common;
 
-use common::{Control, Daemon, Data, Folder, control_only, key_file};
+use common::{Control, Daemon, Folder, control_only, key_file, set_data_fd};
 use core::time::Duration;
-use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
-use std::io::{IoSlice, Read, Write};
-use std::os::fd::AsFd;
-use std::os::unix::net::UnixStream;
+use std::io::{Read, Write};
 use std::time::Instant;
 
 /// TPM2_ReadClock, QEMU's probe.
 const READ_CLOCK: [u8; 10] = [0x80, 1, 0, 0, 0, 10, 0, 0, 1, 0x81];
-
-/// SET_DATAFD with one end of a new pair; returns the result and the other end.
-fn set_data_fd(control: &mut Control) -> (u32, Data) {
-    let (ours, theirs) = UnixStream::pair().unwrap();
-    let fds = [theirs.as_fd()];
-    let mut space = [core::mem::MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-    let mut ancillary = SendAncillaryBuffer::new(&mut space);
-    assert!(ancillary.push(SendAncillaryMessage::ScmRights(&fds)));
-    let request = 0x10_u32.to_be_bytes();
-    sendmsg(&control.0, &[IoSlice::new(&request)], &mut ancillary, SendFlags::empty()).unwrap();
-    (u32::from_be_bytes(control.take(4).try_into().unwrap()), Data::new(ours))
-}
 
 /// A daemon as QEMU gets it: control channel only.
 fn for_qemu(folder: &Folder) -> Daemon {

@@ -2,12 +2,10 @@
 
 mod common;
 
-use common::{Control, Daemon, Folder, control_only, wait};
-use core::mem::MaybeUninit;
+use common::{Control, Daemon, Folder, control_only, wait, with_descriptors};
 use core::time::Duration;
-use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
-use std::io::{IoSlice, Read, Write};
-use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::time::Instant;
 
@@ -183,14 +181,6 @@ fn sizes_that_are_lies() {
     unharmed(&mut daemon, before);
 }
 
-/// Sends bytes with descriptors.
-fn send_with(control: &Control, bytes: &[u8], fds: &[BorrowedFd<'_>]) {
-    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(16))];
-    let mut ancillary = SendAncillaryBuffer::new(&mut space);
-    assert!(ancillary.push(SendAncillaryMessage::ScmRights(fds)));
-    sendmsg(&control.0, &[IoSlice::new(bytes)], &mut ancillary, SendFlags::empty()).unwrap();
-}
-
 #[test]
 fn descriptors_that_nobody_wants_are_closed() {
     let folder = Folder::new("descriptors");
@@ -201,11 +191,11 @@ fn descriptors_that_nobody_wants_are_closed() {
     let file = OwnedFd::from(std::fs::File::open("/dev/null").unwrap());
     let (datagram, _other) = std::os::unix::net::UnixDatagram::pair().unwrap();
     for wrong in [file.as_fd(), datagram.as_fd()] {
-        send_with(&control, &[0, 0, 0, 0x10], &[wrong]);
+        with_descriptors(&control, &[0, 0, 0, 0x10], &[wrong]);
         assert_eq!(control.take(4), [0, 0, 0, 3], "no stream socket");
     }
     for _ in 0..50 {
-        send_with(&control, &[0, 0, 0, 0x01], &[file.as_fd(); 16]);
+        with_descriptors(&control, &[0, 0, 0, 0x01], &[file.as_fd(); 16]);
         assert_eq!(control.take(8), CAPABILITIES);
     }
     assert_eq!(control.result(0x10, &[]), 3, "SET_DATAFD without a descriptor");

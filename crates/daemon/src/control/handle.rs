@@ -28,7 +28,7 @@ pub(crate) enum Outcome {
     Continue,
     /// The client is gone.
     Gone,
-    /// The client asked for the end of the process.
+    /// The client asked for the end of the process, and waits for [`answer_shutdown`].
     Shutdown,
     /// The storage is in other hands: the process ends.
     Failed,
@@ -81,6 +81,11 @@ fn send(fd: BorrowedFd<'_>, mut bytes: &[u8]) -> bool {
         }
     }
     true
+}
+
+/// Answers SHUTDOWN with this result.
+pub(crate) fn answer_shutdown(client: &OwnedFd, code: u32) {
+    send(client.as_fd(), &answer(&[code]));
 }
 
 /// Takes the data that belongs to a refused request off the channel, so that it is not read as commands.
@@ -190,9 +195,10 @@ impl Control {
                 _ => bad(),
             },
             Command::Stop => answer(&[self.stop()]),
+            // It is answered when all is given up.
             Command::Shutdown => {
                 *outcome = Outcome::Shutdown;
-                answer(&[self.stop()])
+                answer(&[])
             }
             Command::GetTpmEstablished => {
                 answer(&[result::SUCCESS, u32::from_be_bytes([u8::from(self.shared.established()), 0, 0, 0])])
@@ -322,7 +328,7 @@ impl Control {
     }
 
     fn set_data_fd(&self, descriptor: Option<OwnedFd>) -> u32 {
-        if self.shared.has_data_client() {
+        if !self.shared.data_channel_is_free() {
             return result::IO_ERROR;
         }
         let Some(fd) = descriptor else { return result::BAD_PARAMETER };
@@ -330,7 +336,7 @@ impl Control {
             say!("the descriptor that came for the data channel is not a stream socket");
             return result::BAD_PARAMETER;
         }
-        if !self.shared.try_data_client() {
+        if !self.shared.try_data_client(fd.as_fd()) {
             return result::IO_ERROR;
         }
         match crate::data::start_client(fd, self.shared.clone(), self.terminate) {

@@ -4,4 +4,4 @@
 mod handle;
 mod request;
 
-pub(crate) use handle::{Control, Outcome};
+pub(crate) use handle::{Control, Outcome, answer_shutdown};

@@ -8,7 +8,7 @@ use crate::log::{say, trace};
 use crate::shared::Shared;
 use crate::tpm::MAX_RESPONSE;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use rustix::fd::OwnedFd;
+use rustix::fd::{AsFd, OwnedFd};
 use rustix::io::Errno;
 use rustix::net::SendFlags;
 use std::sync::Arc;
@@ -228,12 +228,14 @@ pub(crate) fn start_acceptor(
         loop {
             let fd = match listener.accept() {
                 Ok(fd) => fd,
+                // The process gives its sockets up: it ends.
+                Err(Errno::INVAL) => return,
                 Err(error) => {
                     say!("the data channel cannot accept clients: {error}");
                     return shared.end(true);
                 }
             };
-            shared.wait_data_client();
+            shared.wait_data_client(fd.as_fd());
             let fine = serve(fd, &shared, disconnect);
             shared.leave_data_client();
             if !fine || terminate {

@@ -2,11 +2,14 @@
 
 #![allow(dead_code, reason = "each test file uses a part of this")]
 
+use core::mem::MaybeUninit;
 use core::net::IpAddr;
 use core::sync::atomic::{AtomicU32, Ordering};
 use core::time::Duration;
-use std::io::{Read, Write};
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg};
+use std::io::{IoSlice, Read, Write};
 use std::net::TcpListener;
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -202,6 +205,21 @@ impl<S: Read + Write> Control<S> {
     pub(crate) fn shutdown(&mut self) {
         assert_eq!(self.result(0x03, &[]), 0);
     }
+}
+
+/// Sends bytes with descriptors.
+pub(crate) fn with_descriptors(control: &Control, bytes: &[u8], descriptors: &[BorrowedFd<'_>]) {
+    let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(200))];
+    let mut ancillary = SendAncillaryBuffer::new(&mut space);
+    assert!(ancillary.push(SendAncillaryMessage::ScmRights(descriptors)));
+    sendmsg(&control.0, &[IoSlice::new(bytes)], &mut ancillary, SendFlags::empty()).unwrap();
+}
+
+/// SET_DATAFD with one end of a new pair; returns the result and the other end.
+pub(crate) fn set_data_fd(control: &mut Control) -> (u32, Data) {
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    with_descriptors(control, &0x10_u32.to_be_bytes(), &[theirs.as_fd()]);
+    (u32::from_be_bytes(control.take(4).try_into().unwrap()), Data::new(ours))
 }
 
 /// A data client.

@@ -15,6 +15,8 @@ pub(crate) struct Limits {
     level: u32,
     algorithms: u128,
     curves: u128,
+    /// Which of [`FAMILIES`] are named; that is all that this says, as the curves are in `curves`.
+    families: u8,
     commands: Codes,
     /// Smallest keys: algorithm and bits.
     least: Vec<(u16, u16)>,
@@ -76,7 +78,8 @@ impl Limits {
         let algorithms = ALGORITHMS.iter().fold(0, |set, algorithm| set | mask(algorithm.id.into()));
         let curves = CURVES.iter().fold(0, |set, curve| set | mask(curve.id.into()));
         let commands = all_commands().filter(|(_, needed)| *needed <= level).map(|(code, _)| code).collect();
-        Self { level, algorithms, curves, commands, least: Vec::new(), attributes: 0 }
+        let families = FAMILIES.iter().fold(0u8, |set, _| set.checked_shl(1).unwrap_or(0) | 1);
+        Self { level, algorithms, curves, families, commands, least: Vec::new(), attributes: 0 }
     }
 
     /// What these lists say, each empty or missing one being everything of the level.
@@ -100,16 +103,18 @@ impl Limits {
     }
 
     fn set_algorithms(&mut self, text: &str) -> Result<(), ProfileFault> {
-        (self.algorithms, self.curves) = (0, 0);
+        (self.algorithms, self.curves, self.families) = (0, 0, 0);
         for item in items(text) {
-            let is_family = |(name, _): &&(&str, &str)| name.as_bytes() == item;
+            let is_family = |(name, _): &(&str, &str)| name.as_bytes() == item;
             if let Some((algorithm, least)) = least_of(item) {
                 self.least.retain(|(id, _)| *id != algorithm.id);
                 // The least that there is limits nothing, said or not.
                 if algorithm.least != Some(least) {
                     self.least.push((algorithm.id, least));
                 }
-            } else if let Some((_, beginning)) = FAMILIES.iter().find(is_family) {
+            } else if let Some(family) = FAMILIES.iter().position(is_family) {
+                self.families |= 1u8.checked_shl(u32::try_from(family).unwrap_or(u32::MAX)).unwrap_or(0);
+                let beginning = FAMILIES.get(family).map_or("", |(_, beginning)| *beginning);
                 for curve in CURVES.iter().filter(|curve| curve.name.starts_with(beginning)) {
                     self.curves |= mask(curve.id.into());
                 }
@@ -205,9 +210,9 @@ impl Limits {
             if algorithm.id != super::catalog::ECC {
                 continue;
             }
-            for (name, beginning) in FAMILIES {
-                let mut family = CURVES.iter().filter(|curve| curve.name.starts_with(beginning));
-                if list.has(family.all(|curve| self.curve(curve.id)), true) {
+            // As libtpms does: the name of a family is in the list if the profile has it, whichever curves it has.
+            for ((name, _), number) in FAMILIES.iter().zip(0u32..) {
+                if list.has(self.families.checked_shr(number).is_some_and(|rest| rest & 1 == 1), true) {
                     Self::push(&mut out, name);
                 }
             }

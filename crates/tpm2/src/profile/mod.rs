@@ -303,17 +303,39 @@ fn describe(name: &str) -> Option<String> {
     (name == custom).then(|| json(&choice, level))
 }
 
-/// Algorithms and attributes of a profile of one's own choice, without what hosts in FIPS mode do not have.
+/// Algorithms and attributes of a profile of one's own choice, without what hosts in FIPS mode do not have, in the order
+/// in which swtpm writes them: sizes that are large enough stay, others are raised where they stand, or stand last.
 pub fn for_fips_hosts(algorithms: Option<&str>, attributes: Option<&str>) -> (String, String) {
     const GONE: [&str; 4] = ["camellia", "tdes", "rsaes", "ecc-nist-p192"];
-    const SIZES: [&str; 4] = ["camellia-min-size=", "tdes-min-size=", "rsa-min-size=", "ecc-min-size="];
+    const SIZES: [&str; 2] = ["camellia-min-size=", "tdes-min-size="];
+    const LEAST: [(&str, u32); 2] = [("ecc-min-size=", 224), ("rsa-min-size=", 2048)];
+    const ATTRIBUTES: [&str; 3] = ["no-sha1-signing", "no-sha1-verification", "no-unpadded-encryption"];
     let (all, _) = Profile::catalog(List::Implemented);
     let kept = algorithms.unwrap_or(&all).split(',');
     let kept = kept.filter(|item| !GONE.contains(item) && !SIZES.iter().any(|beginning| item.starts_with(beginning)));
-    let kept: Vec<&str> = kept.chain(["rsa-min-size=2048", "ecc-min-size=224"]).collect();
-    let attributes = attributes.unwrap_or_default().split(',').filter(|item| !item.is_empty() && *item != "fips-host");
-    let attributes: Vec<&str> = attributes.chain(["fips-host"]).collect();
-    (kept.join(","), attributes.join(","))
+    let mut kept: Vec<String> = kept.map(String::from).collect();
+    for (beginning, least) in LEAST {
+        let mut raised = String::from(beginning);
+        let _ = write!(raised, "{least}");
+        match kept.iter_mut().find(|item| item.starts_with(beginning)) {
+            Some(item) => {
+                let size = item.strip_prefix(beginning).and_then(|size| size.parse::<u32>().ok());
+                if size.is_none_or(|size| size < least) {
+                    *item = raised;
+                }
+            }
+            None => kept.push(raised),
+        }
+    }
+    let mut named: Vec<&str> = attributes.unwrap_or_default().split(',').filter(|item| !item.is_empty()).collect();
+    if !named.contains(&"fips-host") {
+        for attribute in ATTRIBUTES {
+            if !named.contains(&attribute) {
+                named.push(attribute);
+            }
+        }
+    }
+    (kept.join(","), named.join(","))
 }
 
 /// Names of the built-in profiles; the first is the newest.

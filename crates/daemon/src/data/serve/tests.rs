@@ -15,7 +15,7 @@ fn client(initialised: bool) -> (UnixStream, Arc<Shared>) {
     }
     let shared = Arc::new(Shared::new(tpm, cancel, false, true).unwrap());
     let (ours, theirs) = UnixStream::pair().unwrap();
-    assert!(shared.try_data_client());
+    assert!(shared.try_data_client(theirs.as_fd()));
     start_client(theirs.into(), shared.clone(), false).unwrap();
     ours.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     (ours, shared)
@@ -106,7 +106,10 @@ fn a_long_command_is_cancelled_from_beside() {
 #[test]
 fn the_client_slot_is_free_again_after_it_left() {
     let (stream, shared) = client(true);
-    assert!(!shared.try_data_client());
+    assert!(!shared.data_channel_is_free());
+    assert!(!shared.try_data_client(stream.as_fd()));
     drop(stream);
-    shared.wait_data_client();
+    assert!(shared.data_channel_is_free());
+    let (next, _other) = UnixStream::pair().unwrap();
+    shared.wait_data_client(next.as_fd());
 }
