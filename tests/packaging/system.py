@@ -139,37 +139,37 @@ def is_ours(system, program="swtpm"):
 def replace(system):
     """Both packages on a machine that has swtpm and a state; both go again."""
     expect(not is_ours(system), "Debian's swtpm is there first")
-    system.sh("mkdir -p /root/state /root/ca; swtpm_setup --tpm2 --tpm-state /root/state --createek --create-ek-cert "
+    system.sh("mkdir -p /srv/state /srv/ca; swtpm_setup --tpm2 --tpm-state /srv/state --createek --create-ek-cert "
               "--create-platform-cert --lock-nvram --vmid vm:1 --pcr-banks sha256")  # fmt: skip
-    before = system.run("sha256sum", "/root/state/tpm2-00.permall")
-    system.sh("dpkg --install /root/*.deb")
+    before = system.run("sha256sum", "/srv/state/tpm2-00.permall")
+    system.sh("dpkg --install /srv/*.deb")
     expect(is_ours(system) and is_ours(system, "swtpm_setup"), "the programs are ours after the installation")
     expect(not is_ours(system, "swtpm.distrib"), "Debian's program is beside ours")
     expect("Successfully verified" not in system.run("dpkg", "--verify", "sealwright-vtpmd"), "no file was changed")
-    expect(system.run("sha256sum", "/root/state/tpm2-00.permall") == before, "installing touches no state")
+    expect(system.run("sha256sum", "/srv/state/tpm2-00.permall") == before, "installing touches no state")
     for name in ("vtpmd", "vtpmd-state"):
         system.run("man", "--where", "1", name)
     certificate = use(system)
     system.run("dpkg", "--install", *inside(system, "sealwright-vtpmd_*.deb"))
     expect(is_ours(system), "an upgrade leaves it as it is")
-    state = system.run("sha256sum", "/root/state/tpm2-00.permall")
+    state = system.run("sha256sum", "/srv/state/tpm2-00.permall")
     system.run("dpkg", "--remove", "sealwright-swtpm")
     expect(not is_ours(system) and not is_ours(system, "swtpm_setup"), "the removal puts Debian's programs back")
     expect(not system.run("dpkg", "--verify", "swtpm", "swtpm-tools"), "Debian's packages are whole")
     expect("sealwright" not in system.run("dpkg-divert", "--list", "*swtpm*"), "no diversion is left")
-    expect(system.run("sha256sum", "/root/state/tpm2-00.permall") == state, "the removal touches no state")
+    expect(system.run("sha256sum", "/srv/state/tpm2-00.permall") == state, "the removal touches no state")
     expect(use(system) == certificate, "Debian's swtpm goes on with the state")
 
 
 def inside(system, pattern):
-    """Files in /root of the container, by their paths there."""
-    return [os.path.join("/root", os.path.basename(path)) for path in glob.glob(system.path(f"/root/{pattern}"))]
+    """Files in /srv of the container, by their paths there."""
+    return [os.path.join("/srv", os.path.basename(path)) for path in glob.glob(system.path(f"/srv/{pattern}"))]
 
 
 def use(system):
     """Starts swtpm on the state, reads the certificate of the endorsement key, and ends it."""
     return system.sh("""
-        swtpm socket --tpm2 --tpmstate dir=/root/state --server type=tcp,port=2321 --ctrl type=tcp,port=2322 \
+        swtpm socket --tpm2 --tpmstate dir=/srv/state --server type=tcp,port=2321 --ctrl type=tcp,port=2322 \
             --flags not-need-init,startup-clear --daemon
         TPM2TOOLS_TCTI=swtpm:port=2321 tpm2_nvread 0x1c00002 | sha256sum
         swtpm_ioctl --tcp 127.0.0.1:2322 -s
@@ -272,10 +272,10 @@ def main():
         system = Container(folder, words.system)
         try:
             for package in glob.glob(os.path.join(words.packages, "*.deb")):
-                shutil.copy(package, system.path("/root"))
+                shutil.copy(package, system.path("/srv"))
             replace(system)
             print("from swtpm to vtpmd and back by the packages: states and Debian's programs are as they were", flush=True)
-            system.sh("dpkg --install /root/*.deb")
+            system.sh("dpkg --install /srv/*.deb")
             first = units(system)
             print(f"units: the first connection starts the TPM, which answers after {first * 1000:.0f} ms; "
                   "restart, SIGKILL, upgrade and stop keep its state; it is confined")  # fmt: skip
