@@ -53,8 +53,7 @@ def debian(out, built, pages):
     swtpm, vtpmd = packages
     has = run("dpkg-deb", "--contents", vtpmd)
     wanted = ["/usr/bin/vtpmd", "/lib/systemd/system/vtpmd@.service", "/lib/systemd/system/vtpmd@.socket"]
-    wanted += ["/etc/apparmor.d/usr.bin.vtpmd", "/usr/lib/sealwright/replace-swtpm", "/usr/share/man/man1/vtpmd.1.gz"]
-    wanted += [f"/usr/lib/sealwright/swtpm/{name}" for name in PROGRAMS]
+    wanted += ["/etc/apparmor.d/usr.bin.vtpmd", "/usr/share/man/man1/vtpmd.1.gz"]
     wanted += [f"/usr/share/man/man1/vtpmd-{name}.1.gz" for name in ("state", "convert", "passthrough")]
     wanted += ["/usr/share/bash-completion/completions/vtpmd", "/usr/share/zsh/vendor-completions/_vtpmd"]
     wanted += ["/usr/share/fish/vendor_completions.d/vtpmd.fish"]
@@ -63,7 +62,9 @@ def debian(out, built, pages):
     instead = run("dpkg-deb", "--contents", swtpm)
     for name in PROGRAMS:
         assert f"./usr/share/man/man1/{name}.1.gz" in instead, name
-        assert f"./usr/bin/{name}" not in has + instead, "they are put in their place by the diversion"
+        assert f"./usr/bin/{name}" in instead and f"./usr/bin/{name}" not in has, name
+    # AppArmor looks at the file that runs, so it is no link to one of another name.
+    assert not any("/usr/bin/swtpm ->" in line for line in instead.splitlines()), instead
     # An upgrade stops no running TPM.
     scripts = os.path.join(out, "deb", "scripts")
     run("dpkg-deb", "--control", vtpmd, scripts)
@@ -97,7 +98,7 @@ def rpm(out, built, pages):
         assert path in has, f"{path} is not in {vtpmd}"
     instead = run("rpm", "-qlp", swtpm)
     for name in PROGRAMS:
-        assert f"/usr/bin/{name}\n" in instead and f"/usr/lib/sealwright/swtpm/{name}\n" in has, name
+        assert f"/usr/bin/{name}\n" in instead and f"/usr/bin/{name}\n" not in has, name
     # Installed in a root of its own they run, and removed they leave nothing.
     root = os.path.join(out, "rpm-root")
     os.makedirs(root)
