@@ -265,6 +265,29 @@ def memory(folder):
         raise CaseFailed(f"vtpmd takes {private} KiB of its own")
 
 
+def long_journal(folder):
+    """A start on a journal of half a megabyte: what was read is not kept."""
+    place = Place(folder, vtpmd())
+    tpm = place.start()
+    tpm.define(INDEX, 512)
+    for _ in range(100):
+        tpm.nv_write(INDEX, secrets.token_bytes(512))
+    place.end(tpm)
+    journal = os.path.getsize(os.path.join(place.state, "tpm.state")) // 1024
+    tpm = place.start()
+    # Read once more, as after a start that only looked at it.
+    tpm.power_on()
+    tpm.startup()
+    with open(place.pid, encoding="ascii") as file:
+        heap = pss(int(file.read()))["heap"]
+    place.end(tpm)
+    print(f"\n    a journal of {journal} KiB, a heap of {heap} KiB", end="\n    ")
+    if journal < 400:
+        raise CaseFailed(f"the journal has {journal} KiB, which shows nothing")
+    if heap >= 256:
+        raise CaseFailed(f"the heap has {heap} KiB")
+
+
 CASES = {
     "commit-synced": synced,
     "commit-unsynced": unsynced,
@@ -272,6 +295,7 @@ CASES = {
     "commit-in-swtpms-format": in_their_format,
     "commit-of-swtpm": theirs,
     "memory": memory,
+    "memory-after-a-long-journal": long_journal,
 }
 
 
