@@ -9,13 +9,11 @@ mod statistics;
 mod subject;
 
 use paths::{Expected, Path};
-use statistics::Finding;
+use statistics::{Finding, LIMIT};
 use std::process::ExitCode;
 use std::time::Instant;
 use subject::{Random, measure};
 
-/// The |t| that counts: without a difference, one beyond 4.5 is already less likely than one in 100 000 for one test.
-const LIMIT: f64 = 10.0;
 /// Tries until a suspicion is a finding.
 const TRIES: usize = 3;
 
@@ -71,10 +69,13 @@ impl Outcome {
 
     fn line(&self) -> String {
         let tries: Vec<_> = self.findings.iter().map(|finding| format!("{:.1}", finding.t)).collect();
-        let difference = self.findings.last().map_or(String::new(), |finding| match finding.squares {
-            true => "spread".to_owned(),
-            false => format!("{:.1} ns below {:.0} %", finding.difference, finding.percentile),
-        });
+        let last = self.findings.last().copied().unwrap_or_default();
+        let visible = format!("{:.1} ns", last.visible);
+        let difference = match (self.found(), last.squares) {
+            (false, _) => String::new(),
+            (true, true) => "another spread".to_owned(),
+            (true, false) => format!("{:.1} ns of the times below {:.0} %", last.difference, last.percentile),
+        };
         let verdict = match (self.right(), self.path.expected) {
             (true, Expected::Flat) => "ok",
             (true, Expected::Leaks) => "found, as it has to be",
@@ -82,7 +83,7 @@ impl Outcome {
             (false, Expected::Leaks) => "NOT FOUND: this machine is too noisy for the test",
         };
         let Path { name, classes, .. } = &self.path;
-        format!("| {name} | {classes} | {} | {} | {difference} | {verdict} |", self.count, tries.join(", "))
+        format!("| {name} | {classes} | {} | {} | {visible} | {difference} | {verdict} |", self.count, tries.join(", "))
     }
 }
 
@@ -109,7 +110,10 @@ fn json(outcomes: &[Outcome]) -> String {
             .iter()
             .map(|f| {
                 let (t, ns, percentile) = (f.t, f.difference, f.percentile);
-                format!(r#"{{"t":{t:.2},"ns":{ns:.2},"percentile":{percentile:.1},"squares":{}}}"#, f.squares)
+                format!(
+                    r#"{{"t":{t:.2},"ns":{ns:.2},"percentile":{percentile:.1},"squares":{},"visible_ns":{:.2}}}"#,
+                    f.squares, f.visible
+                )
             })
             .collect();
         let Path { name, classes, expected, .. } = &outcome.path;
@@ -137,7 +141,10 @@ fn run() -> Result<(), String> {
     if paths.is_empty() {
         return Err("no test has such a name; see --list".into());
     }
-    println!("seed {}\n\n| test | classes | measurements | t | difference | |\n|---|---|---|---|---|---|", o.seed);
+    println!(
+        "seed {}\n\n| test | classes | measurements | t | would be found | was found | |\n|---|---|---|---|---|---|---|",
+        o.seed
+    );
     let (mut random, begin, mut outcomes) = (Random(o.seed), Instant::now(), Vec::new());
     for path in paths {
         let outcome = run_one(path, o.scale, &mut random)?;
