@@ -60,8 +60,7 @@ def run(options, cases, jobs=1, about=None, interrupted=lambda: None):
         Process.end_all()
         interrupted()
         sys.exit("interrupted; all that was started is ended")
-    finally:
-        write(options, report, about)
+    write(options, report, about)
     # Guests end in another order than they are listed.
     report.finish(table=hasattr(options, "guest"))
 
