@@ -78,10 +78,11 @@ pub(crate) fn scan(place: &str, kind: Kind, view: &mut View<'_>) -> Result<Journ
     Ok(Journal { header: found, entries, end: u64::try_from(at).unwrap_or(u64::MAX), torn })
 }
 
-/// True if there is nothing but zeros. The room behind a journal's end is long and is looked at in each start, so a
-/// sector is looked at as a whole.
+/// True if there is nothing but zeros. The room behind a journal's end is long and is looked at in each start, so many
+/// bytes are looked at as one.
 pub(super) fn is_zero(bytes: &[u8]) -> bool {
-    bytes.chunks(SECTOR).all(|sector| sector.iter().fold(0, |bits, byte| bits | byte) == 0)
+    let (words, rest) = bytes.as_chunks();
+    words.iter().all(|word| u128::from_ne_bytes(*word) == 0) && rest.iter().all(|byte| *byte == 0)
 }
 
 /// True if `rest`, which begins with no good frame, is what is left of a frame whose writing was cut off over zeros: the
