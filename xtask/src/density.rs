@@ -1,8 +1,8 @@
 //! `cargo xtask density`: a thousand TPMs on one machine, as processes and in one.
 
-use crate::Failure;
 use crate::packages::{self, SWTPM};
 use crate::run::{cargo, command, must, target};
+use crate::{Failure, dist};
 
 /// Where the figures go unless `--json` says otherwise.
 const JSON: &str = "density.json";
@@ -29,12 +29,12 @@ pub(crate) fn run(arguments: &[String]) -> Result<(), Failure> {
         return Err("density needs root: the memory of a daemon that shuts itself against others is read".into());
     }
     let example = ["build", "--release", "--package", "sealwright-tpm2", "--example", "many_engines"];
-    must(cargo(&["build", "--release", "--package", "sealwright-daemon", "--package", "sealwright-density"]))?;
+    must(cargo(&["build", "--release", "--package", "sealwright-density"]))?;
     let release = target().join("release");
     let mut density = command(&release.join("sealwright-density").display().to_string(), &[]);
     density.args(&rest);
     if wanted("vtpmd") {
-        density.arg("--daemon").arg(format!("{} socket --tpm2", release.join("vtpmd").display()));
+        density.arg("--daemon").arg(format!("{} socket --tpm2", dist::build()?.join("vtpmd").display()));
     }
     if wanted("swtpm") {
         packages::ensure(&[SWTPM])?;

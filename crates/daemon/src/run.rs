@@ -84,7 +84,6 @@ struct ControlSide {
     terminate: bool,
 }
 
-/// Serves the control channel until the end; true if it is a clean one.
 impl ControlSide {
     /// Answers SHUTDOWN.
     fn farewell(&self, code: u32) {
@@ -94,6 +93,7 @@ impl ControlSide {
     }
 }
 
+/// Serves the control channel until the end.
 fn event_loop(side: &mut ControlSide, shared: &Shared, signals: &OwnedFd) -> End {
     loop {
         let accepting = side.listener.as_ref().filter(|_| side.client.is_none());
