@@ -82,7 +82,7 @@ pub(crate) fn scan(place: &str, kind: Kind, view: &mut View<'_>) -> Result<Journ
 /// bytes are looked at as one.
 pub(super) fn is_zero(bytes: &[u8]) -> bool {
     let (words, rest) = bytes.as_chunks();
-    words.iter().all(|word| u128::from_ne_bytes(*word) == 0) && rest.iter().all(|byte| *byte == 0)
+    words.iter().all(|word| u128::from_le_bytes(*word) == 0) && rest.iter().all(|byte| *byte == 0)
 }
 
 /// True if `rest`, which begins with no good frame, is what is left of a frame whose writing was cut off over zeros: the
