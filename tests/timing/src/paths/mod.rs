@@ -14,6 +14,8 @@ pub(crate) enum Expected {
     Flat,
     /// A difference: this shows that the test can find one.
     Leaks,
+    /// Either: what differs is no secret. It is measured beside others that contain it.
+    Public,
 }
 
 /// Prepares a test: keys and the inputs of the first class are new each time.

@@ -1,6 +1,6 @@
 //! RSA with a private key, and what a wrong padding costs.
 
-use super::{Path, flat};
+use super::{Expected, Path, flat};
 use crate::subject::{Random, Subject, choose};
 use core::hint::black_box;
 use sealwright_crypto::kdf::mgf1;
@@ -73,6 +73,8 @@ struct Keys {
     others: Vec<RsaKey>,
     key: RsaKey,
     cipher: Vec<u8>,
+    /// With the public part of the key only.
+    public: bool,
 }
 
 impl Subject for Keys {
@@ -83,14 +85,18 @@ impl Subject for Keys {
         self.key = key.clone();
     }
     fn run(&mut self) {
+        if self.public {
+            let _ = black_box(self.crypto.rsa.public(black_box(&self.key.n), self.key.e, black_box(&self.cipher)));
+            return;
+        }
         let _ = black_box(self.crypto.rsa.private(black_box(&self.key), black_box(&self.cipher)));
     }
 }
 
-fn keys(crypto: &'static Crypto, random: &mut Random) -> Result<Box<dyn Subject>, String> {
+fn keys(crypto: &'static Crypto, public: bool, random: &mut Random) -> Result<Box<dyn Subject>, String> {
     let others = (0..POOL).map(|_| key(crypto, random)).collect::<Result<Vec<_>, _>>()?;
     let fixed = key(crypto, random)?;
-    Ok(Box::new(Keys { crypto, key: fixed.clone(), fixed, others, cipher: Vec::new() }))
+    Ok(Box::new(Keys { crypto, key: fixed.clone(), fixed, others, cipher: Vec::new(), public }))
 }
 
 /// RSA that gives back what it is given, so that the handling of the padding is measured alone: beside an exponentiation
@@ -244,7 +250,11 @@ fn provider(crypto: &'static Crypto, count: usize) -> Vec<Path> {
         paths.extend([
             flat(name("private operation"), "one ciphertext, random ones", count, move |r| ciphers(crypto, false, r)),
             flat(name("private operation"), "the ciphertext 2, random ones", count, move |r| ciphers(crypto, true, r)),
-            flat(name("private operation"), "one key, others", count, move |r| keys(crypto, r)),
+            flat(name("private operation"), "one key, others", count, move |r| keys(crypto, false, r)),
+            Path {
+                expected: Expected::Public,
+                ..flat(name("public operation"), "one key, others", count, move |r| keys(crypto, true, r))
+            },
         ]);
     }
     paths
