@@ -244,10 +244,10 @@ fn differential() -> Result<(), Failure> {
 }
 
 fn compat() -> Result<(), Failure> {
-    packages::ensure(&[SWTPM])?;
+    packages::ensure(&[SWTPM, SWTPM_TOOLS])?;
     for package in ["sealwright-compat", "sealwright-channel"] {
         let tests = ["test", "--release", "--quiet", "--package", package, "--", "--test-threads=2"];
-        must(with_vtpmd(cargo(&tests))?)?;
+        must(with_all_programs(cargo(&tests))?)?;
     }
     Ok(())
 }

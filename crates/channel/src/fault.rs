@@ -41,9 +41,9 @@ pub enum Fault {
     #[error("{0}")]
     Data(#[from] io::Error),
     /// A response that ends within its header.
-    #[error("Returned packet is too short.")]
+    #[error("Returned packet is too short")]
     Short,
     /// A response whose size field is not its size.
-    #[error("Malformed response.")]
+    #[error("Malformed response")]
     Malformed,
 }

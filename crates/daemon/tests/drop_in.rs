@@ -8,8 +8,8 @@
 //! 6. locks: one process, released after the last blob of a migration, taken back by LOCK_STORAGE
 //! 7. TPM2_Shutdown before STOP, INIT, SHUTDOWN and the end
 //! 8. libtpms's formats, and its primary keys: `tests/compat`, against Debian's swtpm; here that the files are swtpm's
-//! 9. capacities and properties of TPMs of libtpms
-//! 10. the tools (`swtpm_setup` and the others) have packages and tests of their own
+//! 9. capacities and properties of TPMs of libtpms; only object contexts may be larger, for RSA-4096 keys
+//! 10. the tools: `tests/compat/tests/programs.rs`, with all of them in place
 
 mod common;
 
@@ -101,6 +101,60 @@ fn item_1_every_option_in_each_spelling() {
     assert!(!output(&["--help"]).1.contains("cuse"), "it is not there");
 }
 
+/// Options of swtpm with a value each, `""` for those without one.
+const EACH: [(&str, &str); 22] = [
+    ("port", "2321"),
+    ("server", "type=unixio,path=/x,mode=0600"),
+    ("ctrl", "type=tcp,port=2322,bindaddr=127.0.0.1,terminate"),
+    ("terminate", ""),
+    ("daemon", ""),
+    ("tpm2", ""),
+    ("tpmstate", "dir=/x,mode=0600,lock=false,backup,fsync"),
+    ("key", "pwdfile=/x,mode=aes-256-cbc,kdf=pbkdf2,remove=false"),
+    ("migration-key", "file=/x,format=binary,mode=aes-cbc"),
+    ("log", "file=/x,level=20,prefix=p,truncate"),
+    ("pid", "file=/x"),
+    ("locality", "reject-locality-4,allow-set-locality"),
+    ("runas", "root"),
+    ("chroot", "/x"),
+    ("seccomp", "action=log"),
+    ("flags", "not-need-init,startup-clear,disable-auto-shutdown"),
+    ("migration", "incoming,release-lock-outgoing"),
+    ("profile", "name=custom,remove-disabled=check"),
+    ("pcap", "file=/x,truncate,mode=0600,checksums"),
+    ("print-states", ""),
+    ("print-profiles", ""),
+    ("print-info", "0x20"),
+];
+
+#[test]
+fn item_1_each_option_by_each_of_its_beginnings() {
+    // The capabilities are printed once the whole line was understood.
+    for (name, value) in EACH {
+        let others = || EACH.iter().map(|(other, _)| *other).chain(["print-capabilities", "help", "fd", "version"]);
+        let clear = |length: usize| others().filter(|other| other.starts_with(&name[..length])).count() == 1;
+        for length in (1..=name.len()).filter(|length| *length == name.len() || clear(*length)) {
+            let word = format!("--{}", &name[..length]);
+            let joined = format!("{word}={value}");
+            let lines: &[&[&str]] = if value.is_empty() { &[&[&word]] } else { &[&[&word, value], &[&joined]] };
+            for line in lines {
+                let (code, stdout, stderr) = output(&[&["socket"][..], line, &["--print-capabilities"]].concat());
+                assert!(code == Some(0) && stdout.starts_with(r#"{ "type": "swtpm""#), "{line:?}: {stderr}");
+            }
+        }
+        // An unknown part of the value, and a value where there is none, are errors.
+        let wrong = if value.is_empty() { format!("--{name}=x") } else { format!("--{name}={value},strange=1") };
+        let plain = ["port", "print-info", "runas", "chroot"].contains(&name);
+        if !plain {
+            let (code, _, stderr) = output(&["socket", &wrong, "--print-capabilities"]);
+            assert!(code == Some(1) && stderr.contains(name), "{wrong}: {stderr}");
+        }
+    }
+    // A beginning of two options is neither.
+    let (code, _, stderr) = output(&["socket", "--print", "--tpm2"]);
+    assert!(code == Some(1) && stderr.contains("--print"), "{stderr}");
+}
+
 #[test]
 fn item_2_what_libvirt_looks_for() {
     let (code, text, _) = output(&["socket", "--tpm2", "--print-capabilities"]);
@@ -144,13 +198,18 @@ fn make_a_key(data: &mut Data) -> u32 {
 #[test]
 fn item_3_the_control_channel_is_there_and_answers_while_a_command_runs() {
     let folder = Folder::new("item-3");
-    let begin = Instant::now();
-    let mut child = words(&folder, &[]).spawn().unwrap();
-    wait("the control socket", || folder.at("ctrl").exists().then_some(()));
-    // The limit of libvirt is a second; a loaded machine is given more.
-    assert!(begin.elapsed() < Duration::from_secs(3));
-    child.kill().unwrap();
-    child.wait().unwrap();
+    // libvirt waits for a second. (One of ten: other tests are running.)
+    let in_time = |_| {
+        let _ = std::fs::remove_file(folder.at("ctrl"));
+        let begin = Instant::now();
+        let mut child = words(&folder, &[]).spawn().unwrap();
+        wait("the control socket", || folder.at("ctrl").exists().then_some(()));
+        let took = begin.elapsed();
+        child.kill().unwrap();
+        child.wait().unwrap();
+        took < Duration::from_secs(1)
+    };
+    assert!((0..10).any(in_time));
 
     let folder = Folder::new("item-3-cancel");
     let (daemon, mut control, mut data) = on(&folder, &[]);
@@ -288,10 +347,23 @@ fn item_6_one_lock_that_a_migration_hands_over() {
     }
     assert_eq!(arriving.result(2, &[0, 0, 0, 1]), 0, "INIT");
     assert_eq!(control.result(0x13, &[0, 0, 0, 2]), 9, "LOCK_STORAGE while the destination has the lock");
-    arriving.shutdown();
+    // It tries again, 300 times with 10 ms between: the destination ends meanwhile.
+    std::thread::scope(|threads| {
+        threads.spawn(|| {
+            std::thread::sleep(Duration::from_millis(300));
+            arriving.shutdown();
+        });
+        assert_eq!(control.result(0x13, &[0, 0, 1, 0x2c]), 0, "the source goes on");
+    });
     drop(target);
-    assert_eq!(control.result(0x13, &[0, 0, 1, 0x2c]), 0, "the source goes on");
     assert_eq!(data.increment(), Some(0));
+    // Without LOCK_STORAGE the next command of the guest takes the lock back.
+    for kind in [1, 2, 3] {
+        control.blob(kind, 1);
+    }
+    assert_eq!(data.increment(), Some(0));
+    let refused = start(&there, &["--tpmstate", &shared]);
+    assert_eq!(refused.control().result(2, &[0; 4]), 0x1f);
 }
 
 #[test]
@@ -400,21 +472,37 @@ fn item_8_a_backup_takes_the_place_of_a_state_that_is_torn() {
 #[test]
 fn item_9_properties_are_those_of_libtpms() {
     let folder = Folder::new("item-9");
-    let (_daemon, _, mut data) = on(&folder, &[]);
+    let (_daemon, mut control, mut data) = on(&folder, &[]);
+    // The least buffer of swtpm is 2808 bytes; here contexts of RSA-4096 keys fit too. QEMU's CRB wants no more than 3968.
+    let sizes = control.ask(0x11, &[0; 4], 16);
+    assert!(u32::from_be_bytes(sizes[8..12].try_into().unwrap()) <= 3968);
     for (property, value) in [
-        (0x105_u32, 0x4942_4d00_u32), // MANUFACTURER
-        (0x10a, 1),                   // VENDOR_TPM_TYPE
-        (0x10d, 1024),                // INPUT_BUFFER
-        (0x10e, 3),                   // HR_TRANSIENT_MIN
-        (0x10f, 7),                   // HR_PERSISTENT_MIN
-        (0x110, 3),                   // HR_LOADED_MIN
-        (0x111, 64),                  // ACTIVE_SESSIONS_MAX
-        (0x112, 24),                  // PCR_COUNT
-        (0x114, 0xffff),              // CONTEXT_GAP_MAX
-        (0x117, 2048),                // NV_INDEX_MAX
-        (0x11e, 4096),                // MAX_COMMAND_SIZE
-        (0x11f, 4096),                // MAX_RESPONSE_SIZE
-        (0x12c, 1024),                // NV_BUFFER_MAX
+        (0x102_u32, 164_u32), // REVISION
+        (0x105, 0x4942_4d00), // MANUFACTURER
+        (0x106, 0x5357_2020), // VENDOR_STRING_1
+        (0x107, 0x2054_504d), // VENDOR_STRING_2
+        (0x10a, 1),           // VENDOR_TPM_TYPE
+        (0x10d, 1024),        // INPUT_BUFFER
+        (0x10e, 3),           // HR_TRANSIENT_MIN
+        (0x10f, 7),           // HR_PERSISTENT_MIN
+        (0x110, 3),           // HR_LOADED_MIN
+        (0x111, 64),          // ACTIVE_SESSIONS_MAX
+        (0x112, 24),          // PCR_COUNT
+        (0x114, 0xffff),      // CONTEXT_GAP_MAX
+        (0x117, 2048),        // NV_INDEX_MAX
+        (0x118, 6),           // MEMORY
+        (0x119, 4096),        // CLOCK_UPDATE
+        (0x11a, 0x0d),        // CONTEXT_HASH
+        (0x11b, 6),           // CONTEXT_SYM
+        (0x11c, 256),         // CONTEXT_SYM_SIZE
+        (0x11d, 255),         // ORDERLY_COUNT
+        (0x11e, 4096),        // MAX_COMMAND_SIZE
+        (0x11f, 4096),        // MAX_RESPONSE_SIZE
+        (0x120, 64),          // MAX_DIGEST
+        (0x122, 404),         // MAX_SESSION_CONTEXT
+        (0x128, 128),         // SPLIT_MAX
+        (0x129, 110),         // TOTAL_COMMANDS
+        (0x12c, 1024),        // NV_BUFFER_MAX
     ] {
         let body = [&[0, 0, 0, 6][..], &property.to_be_bytes(), &[0, 0, 0, 1]].concat();
         let (rc, rest) = data.run(false, 0x17a, &[], &body);

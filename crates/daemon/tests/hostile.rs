@@ -1,12 +1,14 @@
-//! Clients that mean no good: noise, half requests, sizes that are lies, descriptors that are no sockets.
+//! Clients that mean no good: noise, half requests, sizes that are lies, descriptors that are no sockets. By both names of the
+//! program: in swtpm's place other states and other defaults are behind the channels.
 
 mod common;
 
-use common::{Control, Daemon, Folder, control_only, wait, with_descriptors};
+use common::{Control, Daemon, Data, Folder, command, control_only, wait, with_descriptors};
 use core::time::Duration;
 use std::io::{Read, Write};
-use std::os::fd::{AsFd, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt;
 use std::time::Instant;
 
 const CAPABILITIES: [u8; 8] = [0, 0, 0, 0, 0, 1, 0xff, 0xff];
@@ -27,6 +29,14 @@ impl Noise {
     fn bytes(&mut self, length: u64) -> Vec<u8> {
         (0..length).map(|_| (self.next() >> 32) as u8).collect()
     }
+}
+
+/// A daemon that was called by this name, with a TPM that runs.
+fn running(name: &str, folder: &Folder, extra: &[&str]) -> Daemon {
+    let words = [&["--flags", "startup-clear"][..], extra].concat();
+    let daemon = Daemon::spawn(folder, command(folder, &words).arg0(name));
+    assert_eq!(daemon.control().ask(1, &[], 8), CAPABILITIES);
+    daemon
 }
 
 /// Open descriptors and resident memory in KiB of a process; `None` if another user's test may not see them.
@@ -50,10 +60,9 @@ fn unharmed(daemon: &mut Daemon, before: Option<(usize, u64)>) {
     assert!(memory_now < memory + 8192, "{memory_now} KiB of memory, there were {memory}");
 }
 
-#[test]
-fn thousands_of_connections_of_noise() {
+fn thousands_of_connections_of_noise(name: &str) {
     let folder = Folder::new("noise");
-    let mut daemon = Daemon::running(&folder, &["--log", "level=0"]);
+    let mut daemon = running(name, &folder, &["--log", "level=0"]);
     assert_eq!(daemon.control().ask(1, &[], 8), CAPABILITIES);
     let before = resources(&daemon);
     let mut noise = Noise(0x0123_4567_89ab_cdef);
@@ -91,10 +100,9 @@ fn thousands_of_connections_of_noise() {
     assert_eq!(data.random().0, 0);
 }
 
-#[test]
-fn noise_on_the_data_channel() {
+fn noise_on_the_data_channel(name: &str) {
     let folder = Folder::new("data-noise");
-    let mut daemon = Daemon::running(&folder, &["--log", "level=0"]);
+    let mut daemon = running(name, &folder, &["--log", "level=0"]);
     // Its start is over once it answers.
     assert_eq!(daemon.control().ask(1, &[], 8), CAPABILITIES);
     let before = resources(&daemon);
@@ -109,10 +117,9 @@ fn noise_on_the_data_channel() {
     assert_eq!(daemon.data().random().0, 0);
 }
 
-#[test]
-fn half_a_request_holds_up_nobody_for_long() {
+fn half_a_request_holds_up_nobody_for_long(name: &str) {
     let folder = Folder::new("slow");
-    let daemon = Daemon::running(&folder, &[]);
+    let daemon = running(name, &folder, &[]);
     // INIT byte by byte, slower than it may take: refused, and what comes later is no request.
     let mut slow = daemon.control();
     let begin = Instant::now();
@@ -150,10 +157,9 @@ fn half_a_request_holds_up_nobody_for_long() {
     assert!(quick, "the control channel waited for the data channel");
 }
 
-#[test]
-fn sizes_that_are_lies() {
+fn sizes_that_are_lies(name: &str) {
     let folder = Folder::new("sizes");
-    let mut daemon = Daemon::running(&folder, &[]);
+    let mut daemon = running(name, &folder, &[]);
     assert_eq!(daemon.control().ask(1, &[], 8), CAPABILITIES);
     let before = resources(&daemon);
     for announced in [0x8_0001_u32, 0x7fff_ffff, 0xffff_ffff] {
@@ -181,12 +187,14 @@ fn sizes_that_are_lies() {
     unharmed(&mut daemon, before);
 }
 
-#[test]
-fn descriptors_that_nobody_wants_are_closed() {
+fn descriptors_that_nobody_wants_are_closed(name: &str) {
     let folder = Folder::new("descriptors");
-    let mut daemon = Daemon::spawn(&folder, &mut control_only(&folder));
+    let mut daemon = Daemon::spawn(&folder, control_only(&folder).arg0(name));
     let mut control = daemon.control();
     assert_eq!(control.ask(1, &[], 8), CAPABILITIES);
+    // What the state needs is open from now on.
+    assert_eq!(control.result(0x02, &[0; 4]), 0, "INIT");
+    assert_eq!(control.result(0x0e, &[]), 0, "STOP");
     let before = resources(&daemon);
     let file = OwnedFd::from(std::fs::File::open("/dev/null").unwrap());
     let (datagram, _other) = std::os::unix::net::UnixDatagram::pair().unwrap();
@@ -194,19 +202,49 @@ fn descriptors_that_nobody_wants_are_closed() {
         with_descriptors(&control, &[0, 0, 0, 0x10], &[wrong]);
         assert_eq!(control.take(4), [0, 0, 0, 3], "no stream socket");
     }
+    let flat = |daemon: &Daemon| {
+        let Some(((before, _), (now, _))) = before.zip(resources(daemon)) else { return };
+        assert!(now <= before + 1, "{now} descriptors, there were {before}");
+    };
     for _ in 0..50 {
-        with_descriptors(&control, &[0, 0, 0, 0x01], &[file.as_fd(); 16]);
+        with_descriptors(&control, &[0, 0, 0, 0x01], &[file.as_fd(); 200]);
         assert_eq!(control.take(8), CAPABILITIES);
+        flat(&daemon);
+        // In the middle of a request, and of a stream of data, where none are looked for.
+        control.send(0x0d, &[0, 0, 0, 0, 0, 0, 0, 1]);
+        with_descriptors(&control, &[0, 0, 0, 64], &[file.as_fd(); 200]);
+        with_descriptors(&control, &[0x55; 60], &[file.as_fd(); 200]);
+        with_descriptors(&control, &[0x55; 4], &[file.as_fd(); 200]);
+        assert_ne!(control.take(4), [0; 4], "noise is no state");
+        flat(&daemon);
     }
+    // Of many the first is the data channel.
+    let (ours, theirs) = UnixStream::pair().unwrap();
+    let many: Vec<BorrowedFd<'_>> = [theirs.as_fd()].into_iter().chain([file.as_fd(); 150]).collect();
+    with_descriptors(&control, &[0, 0, 0, 0x10], &many);
+    assert_eq!(control.take(4), [0; 4]);
+    assert_eq!(control.result(0x02, &[0; 4]), 0, "INIT");
+    let mut data = Data::new(ours);
+    assert_eq!(data.startup(), 0);
+    let before_commands = resources(&daemon);
+    for _ in 0..20 {
+        let channel = Control(data.0.try_clone().unwrap());
+        with_descriptors(&channel, &[0x80, 1, 0, 0, 0, 12, 0, 0, 1, 0x7b, 0, 8], &[file.as_fd(); 200]);
+        assert_eq!(data.read().unwrap().0, 0);
+        if let Some(((before, _), (now, _))) = before_commands.zip(resources(&daemon)) {
+            assert!(now <= before, "{now} descriptors, there were {before}");
+        }
+    }
+    drop((data, theirs));
+    assert_eq!(control.result(0x0e, &[]), 0, "STOP");
     assert_eq!(control.result(0x10, &[]), 3, "SET_DATAFD without a descriptor");
     drop(control);
     unharmed(&mut daemon, before);
 }
 
-#[test]
-fn a_second_controller_waits_for_the_first() {
+fn a_second_controller_waits_for_the_first(name: &str) {
     let folder = Folder::new("two");
-    let daemon = Daemon::running(&folder, &[]);
+    let daemon = running(name, &folder, &[]);
     let mut first = daemon.control();
     assert_eq!(first.ask(1, &[], 8), CAPABILITIES);
     let mut second = daemon.control();
@@ -227,10 +265,9 @@ fn a_second_controller_waits_for_the_first() {
     assert_eq!(second.read().unwrap().0, 0);
 }
 
-#[test]
-fn a_client_that_takes_no_answers_is_dropped() {
+fn a_client_that_takes_no_answers_is_dropped(name: &str) {
     let folder = Folder::new("deaf");
-    let daemon = Daemon::running(&folder, &[]);
+    let daemon = running(name, &folder, &[]);
     let mut deaf = daemon.control();
     deaf.0.set_nonblocking(true).unwrap();
     let request = [0, 0, 0, 0x0c, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0];
@@ -244,4 +281,57 @@ fn a_client_that_takes_no_answers_is_dropped() {
     next.0.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
     assert_eq!(next.ask(1, &[], 8), CAPABILITIES);
     assert!(begin.elapsed() < Duration::from_secs(15));
+}
+
+fn blobs_of_noise(name: &str) {
+    /// The largest that is taken.
+    const MOST: u64 = 512 * 1024;
+    let folder = Folder::new("blobs");
+    let mut daemon = running(name, &folder, &["--log", "level=0"]);
+    let mut control = daemon.control();
+    assert_eq!(control.result(0x0e, &[]), 0, "STOP");
+    let mut noise = Noise(0x5eed_0000_1234_5678);
+    let mut bytes = noise.bytes(MOST);
+    let mut before = None;
+    for round in 0..60_u32 {
+        // The envelope of swtpm, of vtpmd, and none; the rest is noise.
+        match round % 3 {
+            0 => bytes[..16].copy_from_slice(&[2, 1, 0, 10, 0, 0, 0, 8, 0, 0, 0, 1, 0, 7, 0xff, 0xf0]),
+            1 => bytes[..16].copy_from_slice(b"SEALWRIGHT state"),
+            _ => bytes[..16].copy_from_slice(&noise.bytes(16)),
+        }
+        let kind = u8::try_from(round % 4).unwrap();
+        assert_ne!(control.set_blob(kind, u8::try_from(round % 3).unwrap(), &bytes), 0, "round {round}");
+        // The first ones show how much one needs.
+        if round == 8 {
+            before = resources(&daemon);
+        }
+    }
+    assert_eq!(control.result(0x02, &[0; 4]), 0, "INIT: the state that was there");
+    drop(control);
+    unharmed(&mut daemon, before);
+    assert_eq!(daemon.data().startup(), 0);
+}
+
+/// Each test, once by each name.
+macro_rules! by_each_name {
+    ($($test:ident)*) => {
+        mod vtpmd {
+            $(#[test] fn $test() { super::$test("vtpmd"); })*
+        }
+        mod swtpm {
+            $(#[test] fn $test() { super::$test("swtpm"); })*
+        }
+    };
+}
+
+by_each_name! {
+    blobs_of_noise
+    thousands_of_connections_of_noise
+    noise_on_the_data_channel
+    half_a_request_holds_up_nobody_for_long
+    sizes_that_are_lies
+    descriptors_that_nobody_wants_are_closed
+    a_second_controller_waits_for_the_first
+    a_client_that_takes_no_answers_is_dropped
 }

@@ -170,6 +170,94 @@ fn a_tpm_with_a_control_channel_is_reset_with_the_vm() {
     }
 }
 
+/// TPM2_CreatePrimary of an RSA-3072 key, and TPM2_FlushContext of it.
+fn make_a_key(data: &mut Data) {
+    let public = [0, 1, 0, 0x0b, 0, 3, 4, 0x72, 0, 0, 0, 6, 0, 128, 0, 0x43, 0, 0x10, 0x0c, 0, 0, 0, 0, 0, 0, 0];
+    let rest = [&[0, 4, 0, 0, 0, 0, 0, 26][..], &public, &[0; 6]].concat();
+    let (rc, made) = data.run(true, 0x131, &[&[0x40, 0, 0, 1]], &rest);
+    assert_eq!(rc, 0);
+    assert_eq!(data.run(false, 0x165, &[], &made[..4]).0, 0);
+}
+
+#[test]
+fn an_inherited_descriptor_is_the_tpm_and_a_file_of_the_kernel_cancels_it() {
+    let (there, here) = (Folder::new("pass-fd"), Folder::new("pass-fd-guest"));
+    let _device = Daemon::running(&there, &[]);
+    // The kernel's file is written to, and never made.
+    std::fs::write(here.at("cancel"), "").unwrap();
+    let start = |words: &str, inherited: std::os::fd::OwnedFd| {
+        let mut command = Command::new("sh");
+        let script = format!(
+            "exec 3<&0 0</dev/null; exec {VTPMD} passthrough --device-fd 3 {words} --ctrl type=unixio,path={} --server type=unixio,path={}",
+            here.text("ctrl"),
+            here.text("data")
+        );
+        command.args(["-c", &script]).stdin(Stdio::from(inherited)).stderr(Stdio::piped());
+        command
+    };
+    let stream = UnixStream::connect(there.at("data")).unwrap();
+    let words = format!("--cancel-path {}", here.text("cancel"));
+    let mut guest = Daemon::spawn(&here, &mut start(&words, stream.into()));
+    let (mut control, mut data) = (guest.control(), guest.data());
+    assert_eq!(control.result(0x02, &[0; 4]), 0);
+    assert_eq!(data.startup(), 0);
+    assert_eq!(data.random().0, 0);
+    assert_eq!(control.result(0x09, &[]), 0, "CANCEL while nothing runs");
+    assert_eq!(std::fs::read(here.at("cancel")).unwrap(), b"", "and nothing is cancelled");
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|threads| {
+        threads.spawn(|| {
+            while !done.load(std::sync::atomic::Ordering::SeqCst) {
+                make_a_key(&mut data);
+            }
+        });
+        wait("the cancelling of a command", || {
+            assert_eq!(control.result(0x09, &[]), 0);
+            std::fs::read(here.at("cancel")).is_ok_and(|text| text.starts_with(b"-")).then_some(())
+        });
+        done.store(true, std::sync::atomic::Ordering::SeqCst);
+    });
+    control.shutdown();
+    assert!(guest.wait().success());
+
+    // What is neither a device nor a socket, and what is not open.
+    let file = std::fs::File::open("/proc/self/status").unwrap();
+    let out = start("", file.into()).output().unwrap();
+    let said = String::from_utf8(out.stderr).unwrap();
+    assert!(out.status.code() == Some(1) && said.contains("neither a TPM device nor a socket"), "{said}");
+    let out = Command::new(VTPMD).args(["passthrough", "--device-fd", "77", "--port", "0"]).output().unwrap();
+    let said = String::from_utf8(out.stderr).unwrap();
+    assert!(out.status.code() == Some(1) && said.contains("77") && said.contains("not open"), "{said}");
+    let twice = ["passthrough", "--socket", "/x", "--socket-ctrl", "/y", "--cancel-path", "/z", "--port", "0"];
+    let said = String::from_utf8(Command::new(VTPMD).args(twice).output().unwrap().stderr).unwrap();
+    assert!(said.contains("exclude each other"), "{said}");
+}
+
+#[test]
+fn a_device_that_answers_nonsense_is_named_in_one_sentence() {
+    let (there, here) = (Folder::new("pass-short"), Folder::new("pass-short-guest"));
+    let listener = std::os::unix::net::UnixListener::bind(there.at("data")).unwrap();
+    std::thread::spawn(move || {
+        use std::io::{Read, Write};
+        while let Ok((mut client, _)) = listener.accept() {
+            while let Ok(1..) = client.read(&mut [0; 4096]) {
+                // Less than a header, and then the end.
+                let _ = client.write_all(&[0x80, 1, 0]);
+                let _ = client.shutdown(std::net::Shutdown::Both);
+            }
+        }
+    });
+    let out = Command::new(VTPMD)
+        .args(["passthrough", "--socket", &there.text("data")])
+        .args(["--ctrl", &format!("type=unixio,path={}", here.text("ctrl"))])
+        .output()
+        .unwrap();
+    let said = String::from_utf8(out.stderr).unwrap();
+    assert_eq!(out.status.code(), Some(1), "{said}");
+    assert!(said.contains(&there.text("data")) && !said.contains(".."), "{said}");
+    assert!(!here.at("ctrl").exists());
+}
+
 #[test]
 fn the_policy_is_printed_read_and_checked() {
     let output = |words: &[&str]| {

@@ -15,7 +15,7 @@
 
 mod sequence;
 
-use sealwright_channel::Address;
+use sealwright_channel::{Address, Fault};
 use sealwright_channel::command_line::{self, BIOS, print};
 use sequence::{End, Sequence, Startup};
 use std::process::ExitCode;
@@ -94,7 +94,8 @@ fn main() -> ExitCode {
             Ok(End::TpmError) => ExitCode::from(128),
             Ok(End::NeedsReset) => ExitCode::from(129),
             Err(fault) => {
-                eprintln!("{fault}");
+                let stop = if matches!(fault, Fault::Short | Fault::Malformed) { "." } else { "" };
+                eprintln!("{fault}{stop}");
                 ExitCode::from(255)
             }
         },
