@@ -204,10 +204,10 @@ fn an_inherited_descriptor_is_the_tpm_and_a_file_of_the_kernel_cancels_it() {
     assert_eq!(data.random().0, 0);
     assert_eq!(control.result(0x09, &[]), 0, "CANCEL while nothing runs");
     assert_eq!(std::fs::read(here.at("cancel")).unwrap(), b"", "and nothing is cancelled");
-    let done = std::sync::atomic::AtomicBool::new(false);
+    let done = core::sync::atomic::AtomicBool::new(false);
     std::thread::scope(|threads| {
         threads.spawn(|| {
-            while !done.load(std::sync::atomic::Ordering::SeqCst) {
+            while !done.load(core::sync::atomic::Ordering::SeqCst) {
                 make_a_key(&mut data);
             }
         });
@@ -215,7 +215,7 @@ fn an_inherited_descriptor_is_the_tpm_and_a_file_of_the_kernel_cancels_it() {
             assert_eq!(control.result(0x09, &[]), 0);
             std::fs::read(here.at("cancel")).is_ok_and(|text| text.starts_with(b"-")).then_some(())
         });
-        done.store(true, std::sync::atomic::Ordering::SeqCst);
+        done.store(true, core::sync::atomic::Ordering::SeqCst);
     });
     control.shutdown();
     assert!(guest.wait().success());
