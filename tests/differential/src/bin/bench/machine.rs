@@ -1,9 +1,9 @@
 //! Where a run was made, and with what.
 
-use crate::json::Json;
 use crate::measure::Side;
 use core::time::Duration;
 use sealwright_differential::daemon::{Daemon, Setting};
+use serde_json::Value;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// The machine, the programs and their libraries.
@@ -76,8 +76,8 @@ impl Machine {
         words.collect::<Vec<_>>().join(" · ")
     }
 
-    pub(crate) fn json(&self) -> Json {
-        Json::Object(self.facts.iter().map(|(name, value)| (*name, Json::Text(value.clone()))).collect())
+    pub(crate) fn json(&self) -> Value {
+        self.facts.iter().map(|(name, value)| ((*name).to_owned(), Value::from(value.as_str()))).collect()
     }
 }
 

@@ -1,6 +1,5 @@
 //! What each command costs, vtpmd and swtpm side by side. It says which aims are met; no test depends on it.
 
-mod json;
 mod machine;
 mod measure;
 mod report;

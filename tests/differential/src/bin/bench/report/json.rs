@@ -1,53 +1,58 @@
-//! For programs.
+//! For programs: one row on a line.
 
-use crate::json::Json;
 use crate::machine::Machine;
 use crate::measure::Outcome;
 use crate::result::{Measured, Run, summary};
 use crate::rows::{Gate, Row};
+use serde_json::{Value, json};
 
-fn side(outcome: &Outcome) -> Json {
+/// Rounded to thousandths; what is not finite becomes null.
+fn number(value: f64) -> Value {
+    json!((value * 1000.0).round() / 1000.0)
+}
+
+fn side(outcome: &Outcome) -> Value {
     match outcome {
-        Ok(f) => {
-            let figures = [("min", f.minimum), ("median", f.median), ("p99", f.p99), ("cpu", f.cpu)];
-            Json::Object(figures.map(|(name, value)| (name, Json::Number(value))).into())
-        }
-        Err(why) => Json::Object(vec![("error", Json::text(why))]),
+        Ok(f) => json!({
+            "min": number(f.minimum), "median": number(f.median), "p99": number(f.p99), "cpu": number(f.cpu)
+        }),
+        Err(why) => json!({"error": why}),
     }
 }
 
-fn row(m: &Measured) -> Json {
+fn row(m: &Measured) -> Value {
     let gate = match m.row.gate {
         Gate::Median => "median ratio",
         Gate::Cpu => "cpu ratio",
         Gate::Absolute => "left median",
     };
-    Json::Object(vec![
-        ("name", Json::text(m.row.name)),
-        ("group", Json::text(m.group)),
-        ("left", side(&m.left)),
-        ("right", side(&m.right)),
-        ("median_ratio", Json::number(m.median_ratio())),
-        ("cpu_ratio", Json::number(m.cpu_ratio())),
-        ("gate", Json::text(gate)),
-        ("aim", Json::number(m.row.aim)),
-        ("met", m.met().map_or(Json::Null, Json::Bool)),
-        ("newest_libtpms_ratio", Json::number(m.row.newest())),
-        ("why", m.why().map_or(Json::Null, Json::Text)),
-    ])
+    json!({
+        "name": m.row.name,
+        "group": m.group,
+        "left": side(&m.left),
+        "right": side(&m.right),
+        "median_ratio": m.median_ratio().map(number),
+        "cpu_ratio": m.cpu_ratio().map(number),
+        "gate": gate,
+        "aim": m.row.aim.map(number),
+        "met": m.met(),
+        "newest_libtpms_ratio": m.row.newest().map(number),
+        "why": m.why(),
+    })
+}
+
+fn lines(values: impl Iterator<Item = String>) -> String {
+    format!("[\n{}\n]", values.collect::<Vec<_>>().join(",\n"))
 }
 
 /// Everything: the machine, each run, and how they agree.
-pub(crate) fn whole(machine: &Machine, runs: &[Run]) -> Json {
+pub(crate) fn whole(machine: &Machine, runs: &[Run]) -> String {
     let summary = summary(runs);
-    let names = |rows: &[&Row]| Json::List(rows.iter().map(|row| Json::text(row.name)).collect());
-    let runs = runs.iter().map(|run| Json::Object(vec![("rows", Json::List(run.iter().map(row).collect()))]));
-    Json::Object(vec![
-        ("machine", machine.json()),
-        ("unit", Json::text("microseconds; KiB where the name of the row says so")),
-        ("runs", Json::List(runs.collect())),
-        ("met_in_all", names(&summary.all)),
-        ("met_in_some", names(&summary.some)),
-        ("met_in_none", names(&summary.none)),
-    ])
+    let names = |rows: &[&Row]| rows.iter().map(|row| row.name).collect::<Value>();
+    let runs = lines(runs.iter().map(|run| format!(r#"{{"rows":{}}}"#, lines(run.iter().map(|m| row(m).to_string())))));
+    let [all, some, none] = [&summary.all, &summary.some, &summary.none].map(|rows| names(rows));
+    let (machine, unit) = (machine.json(), json!("microseconds; KiB where the name of the row says so"));
+    format!(
+        "{{\"machine\":{machine},\n\"unit\":{unit},\n\"runs\":{runs},\n\"met_in_all\":{all},\n\"met_in_some\":{some},\n\"met_in_none\":{none}}}"
+    )
 }
