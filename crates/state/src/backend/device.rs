@@ -270,13 +270,6 @@ impl Backend for Device {
         self.place.clone()
     }
 
-    fn read(&mut self) -> Result<Option<Vec<u8>>, StateError> {
-        match self.open()? {
-            Some(stored) => self.read_at(0, stored.length()).map(Some),
-            None => Ok(None),
-        }
-    }
-
     fn open(&mut self) -> Result<Option<Stored>, StateError> {
         self.look()?;
         let Ok(current) = self.journal() else { return Ok(None) };

@@ -168,13 +168,6 @@ impl Backend for Folder {
         self.disk.path(Self::file_name(self.kind))
     }
 
-    fn read(&mut self) -> Result<Option<Vec<u8>>, StateError> {
-        match self.open()? {
-            Some(stored) => self.read_at(0, stored.length()).map(Some),
-            None => Ok(None),
-        }
-    }
-
     fn open(&mut self) -> Result<Option<Stored>, StateError> {
         let name = Self::file_name(self.kind);
         self.journal = None;

@@ -1,6 +1,6 @@
 //! A journal in memory, for tests, and for instances that are kept by somebody else.
 
-use super::Backend;
+use super::{Backend, Stored};
 use crate::error::StateError;
 use crate::lease::{Holder, Lease};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -71,8 +71,8 @@ impl Backend for Memory {
         if self.name.is_empty() { "memory".to_owned() } else { self.name.clone() }
     }
 
-    fn read(&mut self) -> Result<Option<Vec<u8>>, StateError> {
-        Ok(self.cell().journal.clone())
+    fn open(&mut self) -> Result<Option<Stored>, StateError> {
+        Ok(self.cell().journal.clone().map(Stored::Whole))
     }
 
     fn read_at(&mut self, at: u64, length: usize) -> Result<Vec<u8>, StateError> {

@@ -68,12 +68,17 @@ pub trait Backend: Send {
     /// The place, for messages.
     fn place(&self) -> String;
 
-    /// Reads the journal, with the zeros behind its end; `None` if there is none. Later calls are about this one.
-    fn read(&mut self) -> Result<Option<Vec<u8>>, StateError>;
+    /// Finds the journal, and reads only what has to be read at once; `None` if there is none. Later calls are about this
+    /// one.
+    fn open(&mut self) -> Result<Option<Stored>, StateError>;
 
-    /// Finds the journal as [`Backend::read`] does, and reads only what has to be read at once.
-    fn open(&mut self) -> Result<Option<Stored>, StateError> {
-        Ok(self.read()?.map(Stored::Whole))
+    /// The same, and all of its bytes, with the zeros behind its end.
+    fn read(&mut self) -> Result<Option<Vec<u8>>, StateError> {
+        match self.open()? {
+            Some(Stored::Whole(bytes)) => Ok(Some(bytes)),
+            Some(Stored::Open(length)) => self.read_at(0, length).map(Some),
+            None => Ok(None),
+        }
     }
 
     /// Reads `length` bytes of the journal that was read or written last.

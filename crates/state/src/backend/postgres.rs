@@ -1,7 +1,7 @@
 //! Journals as rows of a PostgreSQL database, many VMs in one: for a control plane. A commit is one transaction that also
 //! checks the epoch. The lock is an advisory lock of the session, so it ends with the process or its connection.
 
-use super::{Backend, Durability};
+use super::{Backend, Durability, Stored};
 use crate::error::StateError;
 use crate::format::BLOCK;
 use crate::identity::{Digest, Kind, VmId};
@@ -169,7 +169,7 @@ impl Backend for Postgres {
         self.place.clone()
     }
 
-    fn read(&mut self) -> Result<Option<Vec<u8>>, StateError> {
+    fn open(&mut self) -> Result<Option<Stored>, StateError> {
         let (vm, kind, place) = (self.vm.clone(), self.kind as i16, self.place.clone());
         let sql = "SELECT at, bytes FROM state_journal WHERE vm = $1 AND kind = $2 ORDER BY at";
         let rows = self.client()?.query(sql, &[&vm.as_str(), &kind]).map_err(|e| fault(&place, "reading", &e))?;
@@ -185,7 +185,7 @@ impl Backend for Postgres {
             }
             journal.extend(bytes);
         }
-        Ok(journal)
+        Ok(journal.map(Stored::Whole))
     }
 
     fn read_at(&mut self, at: u64, length: usize) -> Result<Vec<u8>, StateError> {

@@ -1,7 +1,7 @@
 //! Journals as rows of an SQLite database, many VMs in one: for a control plane. A commit is one transaction that also
 //! checks the epoch, so here the epoch leaves no gap.
 
-use super::{Backend, Durability};
+use super::{Backend, Durability, Stored};
 use crate::error::StateError;
 use crate::identity::{Kind, VmId};
 use crate::lease::{Holder, Lease};
@@ -138,7 +138,7 @@ impl Backend for Sqlite {
         self.place.clone()
     }
 
-    fn read(&mut self) -> Result<Option<Vec<u8>>, StateError> {
+    fn open(&mut self) -> Result<Option<Stored>, StateError> {
         let read = || {
             let sql = "SELECT at, bytes FROM state_journal WHERE vm = ?1 AND kind = ?2 ORDER BY at";
             let mut statement = self.database.prepare_cached(sql)?;
@@ -153,7 +153,7 @@ impl Backend for Sqlite {
                 }
                 journal.extend(row.get::<_, Vec<u8>>(1)?);
             }
-            Ok(journal)
+            Ok(journal.map(Stored::Whole))
         };
         read().map_err(|e| fault(&self.place, "reading", &e))
     }

@@ -25,7 +25,7 @@ impl Store {
     /// Makes the first generation. There must be no state; whether a lost one may be given up is the caller's to decide,
     /// by what [`Store::load`] said.
     pub fn create(&mut self, content: &[u8], reason: &str) -> Result<Generation, StateError> {
-        if self.backend.read()?.is_some() {
+        if self.backend.open()?.is_some() {
             return Err(StateError::Exists { place: self.place(), kind: self.settings.kind });
         }
         let vm = match &self.prepared {
