@@ -29,7 +29,7 @@ pub(crate) fn ensure_target(triple: &str) -> Result<(), Failure> {
 }
 
 /// Build the static vtpmd, and say where it is.
-fn vtpmd() -> Result<PathBuf, Failure> {
+pub(crate) fn vtpmd() -> Result<PathBuf, Failure> {
     let triple = triple();
     packages::ensure(&[MUSL])?;
     ensure_target(&triple)?;

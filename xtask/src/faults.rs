@@ -1,9 +1,9 @@
 //! `cargo xtask faults`: every single fault of a disk under the store, and daemons killed at random instants.
 
-use crate::Failure;
 use crate::packages::{STRACE, SWTPM, ensure};
 use crate::run::{cargo, command, must, target};
 use crate::test::{as_root, with_vtpmd};
+use crate::{Failure, dist};
 
 /// Kills of `vtpmd` in `cargo xtask test`.
 const SHORT: u32 = 200;
@@ -60,11 +60,11 @@ fn crash(daemon: &str, kills: u32, seed: u32) -> std::process::Command {
 }
 
 fn vtpmd(kills: u32, seed: u32) -> Result<(), Failure> {
-    must(cargo(&["build", "--release", "--package", "sealwright-daemon", "--package", "sealwright-crash"]))?;
+    must(cargo(&["build", "--release", "--package", "sealwright-crash"]))?;
     let key = target().join("crash.key");
     // A key of a test: what matters is that the state is sealed.
     std::fs::write(&key, [0x5A; 32]).map_err(|error| format!("cannot write {}: {error}", key.display()))?;
-    let daemon = format!("{} socket --tpm2", target().join("release/vtpmd").display());
+    let daemon = format!("{} socket --tpm2", dist::vtpmd()?.display());
     let mut campaign = crash(&daemon, kills, seed);
     campaign.args(["--", "--key", &format!("file={},format=binary,mode=aes-256-cbc", key.display())]);
     must(campaign)

@@ -233,10 +233,10 @@ fn differential() -> Result<(), Failure> {
     // First the scenarios, then random sequences.
     for more in [&[][..], &["--generate", "20000"]] {
         let compare = ["run", "--release", "--quiet", "--package", "sealwright-differential", "--", "compare"];
-        let mut compare = with_vtpmd(cargo(&compare))?;
+        let mut compare = cargo(&compare);
         // Debian's swtpm does not shut a TPM down by itself when its power goes.
         let flags = "socket --tpm2 --flags disable-auto-shutdown";
-        compare.arg("--left").arg(format!("{} {flags}", target().join("release/vtpmd").display()));
+        compare.arg("--left").arg(format!("{} {flags}", dist::vtpmd()?.display()));
         compare.args(more);
         must(compare)?;
     }
@@ -339,19 +339,16 @@ pub(crate) fn as_root(script: &str) -> Command {
     }
 }
 
-/// Build vtpmd in release and tell a test script where it is.
+/// Build vtpmd as it is released and tell a test where it is.
 pub(crate) fn with_vtpmd(mut test: Command) -> Result<Command, Failure> {
-    must(cargo(&["build", "--release", "--package", "sealwright-daemon"]))?;
-    test.env("VTPMD", target().join("release/vtpmd")).env("PYTHONUNBUFFERED", "1");
+    test.env("VTPMD", dist::vtpmd()?).env("PYTHONUNBUFFERED", "1");
     Ok(test)
 }
 
 /// The same, with the programs that stand beside vtpmd in swtpm's place.
-fn with_all_programs(test: Command) -> Result<Command, Failure> {
-    let mut build = cargo(&["build", "--release", "--bins"]);
-    build.args(["--package", "sealwright-channel", "--package", "sealwright-manufacture"]);
-    must(build)?;
-    with_vtpmd(test)
+fn with_all_programs(mut test: Command) -> Result<Command, Failure> {
+    test.env("VTPMD", dist::build()?.join("vtpmd")).env("PYTHONUNBUFFERED", "1");
+    Ok(test)
 }
 
 #[cfg(test)]

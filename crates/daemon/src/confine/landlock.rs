@@ -2,10 +2,11 @@
 
 use crate::failure::{Failure, failure};
 use landlock::{
-    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, NetPort, PathBeneath, PathFd, Ruleset,
-    RulesetAttr, RulesetCreated, RulesetCreatedAttr, RulesetStatus, Scope,
+    ABI, Access, AccessFs, AccessNet, BitFlags, CompatLevel, Compatible, NetPort, PathBeneath, Ruleset, RulesetAttr,
+    RulesetCreated, RulesetCreatedAttr, RulesetStatus, Scope,
 };
-use std::path::{Path, PathBuf};
+use rustix::fs::{Mode, OFlags};
+use std::path::PathBuf;
 
 /// What this was written for. Of a kernel that knows less, what it knows is used.
 const KNOWN: ABI = ABI::V6;
@@ -43,7 +44,9 @@ fn beneath(
     access: BitFlags<AccessFs>,
 ) -> Result<RulesetCreated, landlock::RulesetError> {
     for path in paths {
-        if let Ok(fd) = PathFd::new::<&Path>(path) {
+        // Only a place, not an open file: closing one would give up this process's locks on it. The library asks for the same
+        // by way of std, which drops the flag where the C library counts it among the modes of access, as musl does.
+        if let Ok(fd) = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty()) {
             rules = rules.add_rule(PathBeneath::new(fd, access))?;
         }
     }

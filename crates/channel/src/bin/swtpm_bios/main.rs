@@ -15,8 +15,8 @@
 
 mod sequence;
 
-use sealwright_channel::{Address, Fault};
 use sealwright_channel::command_line::{self, BIOS, print};
+use sealwright_channel::{Address, Fault};
 use sequence::{End, Sequence, Startup};
 use std::process::ExitCode;
 
