@@ -5,6 +5,7 @@
 use core::sync::atomic::{AtomicU32, Ordering};
 use core::time::Duration;
 use std::io::{Read, Write};
+use std::net::Shutdown;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -115,7 +116,13 @@ impl Scripted {
         self.folder.text("socket")
     }
 
+    /// All that clients have sent which have left.
     pub(crate) fn heard(&self) -> Vec<u8> {
+        // Clients are served in turn: when the last one is, what the ones before it left behind was read.
+        let mut last = UnixStream::connect(self.socket()).unwrap();
+        last.shutdown(Shutdown::Write).unwrap();
+        last.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
+        assert_eq!(last.read(&mut [0]).unwrap(), 0);
         self.heard.lock().unwrap().clone()
     }
 }

@@ -202,7 +202,8 @@ mod tests {
         let custom = of(r#"{"Name":"custom:a","Description":"b"}"#).unwrap().active();
         assert!(custom.contains(r#""Name":"custom:a""#) && custom.ends_with(r#""Description":"b"}"#), "{custom}");
         let fips = of_text(r#"{"Name":"custom"}"#, true).unwrap().active();
-        assert!(fips.contains(r#""Attributes":"fips-host""#) && !fips.contains("camellia"), "{fips}");
+        let attributes = r#""Attributes":"no-sha1-signing,no-sha1-verification,no-unpadded-encryption""#;
+        assert!(fips.contains(attributes) && !fips.contains("camellia"), "{fips}");
         for (text, why) in [
             (r#"{"Name":"other"}"#, "does not support"),
             (r#"{"Name":null}"#, "Failed to get"),
