@@ -259,5 +259,7 @@ class Host:
             end = time.monotonic() + 5
             while self.pids() and time.monotonic() < end:
                 time.sleep(0.05)
+        # A name space goes when the kernel finds the time: the next host of this name must not find the old one's cable.
+        run("ip", "-n", self.net, "link", "del", "eth0", check=False)
         run("ip", "netns", "del", self.net, check=False)
         self.process = None
