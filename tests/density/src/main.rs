@@ -13,7 +13,7 @@ use core::time::Duration;
 use fleet::{Fleet, Folder, end, held, idle};
 use report::{Engines, Figures, Report};
 use sealwright_differential::daemon::new_folder;
-use std::process::{Command, ExitCode};
+use std::process::Command;
 use std::time::Instant;
 
 const HELP: &str = "\
@@ -166,12 +166,9 @@ fn run() -> Result<(), String> {
     }
 }
 
-fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(message) => {
-            eprintln!("{message}");
-            ExitCode::FAILURE
-        }
+fn main() {
+    if let Err(message) = run() {
+        eprintln!("{message}");
+        std::process::exit(1);
     }
 }

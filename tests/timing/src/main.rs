@@ -10,7 +10,6 @@ mod subject;
 
 use paths::{Expected, Path};
 use statistics::{Finding, LIMIT};
-use std::process::ExitCode;
 use std::time::Instant;
 use subject::{Random, measure};
 
@@ -164,12 +163,9 @@ fn run() -> Result<(), String> {
     if wrong.is_empty() { Ok(()) } else { Err(format!("not as expected: {}", wrong.join("; "))) }
 }
 
-fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(message) => {
-            eprintln!("{message}");
-            ExitCode::FAILURE
-        }
+fn main() {
+    if let Err(message) = run() {
+        eprintln!("{message}");
+        std::process::exit(1);
     }
 }

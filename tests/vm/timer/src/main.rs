@@ -3,7 +3,6 @@
 
 use std::fs::{File, OpenOptions};
 use std::io::{Error, Read, Result, Write};
-use std::process::ExitCode;
 use std::time::Instant;
 
 /// TPM2_GetRandom of 32 bytes.
@@ -62,12 +61,9 @@ fn run() -> Result<()> {
     Ok(())
 }
 
-fn main() -> ExitCode {
-    match run() {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("guest-timer: {error}");
-            ExitCode::FAILURE
-        }
+fn main() {
+    if let Err(error) = run() {
+        eprintln!("guest-timer: {error}");
+        std::process::exit(1);
     }
 }
