@@ -110,6 +110,22 @@ fn every_option_of_the_table_is_in_the_help_and_understood() {
 }
 
 #[test]
+fn every_option_of_a_command_on_states_is_in_its_help() {
+    for (table, help) in [
+        (convert::CONVERT, help::CONVERT),
+        (convert::EXPORT, help::EXPORT),
+        (convert::IMPORT, help::IMPORT),
+        (shred::SHRED, help::SHRED),
+    ] {
+        for spec in table.iter().filter(|spec| spec.long != "help") {
+            let named = format!("--{}", spec.long);
+            let mut words = help.split(|c: char| !c.is_ascii_alphanumeric() && c != '-');
+            assert!(words.any(|word| word == named), "{named} is missing: {help}");
+        }
+    }
+}
+
+#[test]
 fn the_name_gives_the_format_of_the_state() {
     let parse = |program, words: &[&str]| {
         let words: Vec<String> = words.iter().map(|w| (*w).to_owned()).collect();
