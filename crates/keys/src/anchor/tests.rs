@@ -62,6 +62,13 @@ fn a_run_takes_two_writes_however_long_it_is() {
 }
 
 #[test]
+fn the_interval_of_the_address_is_its_pace() {
+    let tpm = double();
+    assert_eq!(tpm.anchor("").pace(), Pace::Writer(None));
+    assert_eq!(tpm.anchor("&interval=3600").pace(), Pace::Writer(Some(Duration::from_secs(3600))));
+}
+
+#[test]
 fn survives_the_host() {
     let tpm = double();
     let mut anchor = tpm.anchor("");

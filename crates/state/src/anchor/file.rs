@@ -2,10 +2,12 @@
 //! an old state back cannot put an old anchor back.
 
 use super::Anchor;
-use crate::disk::{Disk, How, read_exact, replace};
+use crate::disk::{Disk, DiskFile, How, read_exact, replace};
 use crate::error::{Mark, StateError};
 use crate::identity::{Digest, Kind, VmId};
+use core::time::Duration;
 use std::io::ErrorKind;
+use std::time::Instant;
 
 /// An anchor in a file of a folder.
 pub struct FileAnchor {
@@ -16,17 +18,34 @@ pub struct FileAnchor {
 /// The first line.
 const FIRST: &str = "sealwright-anchor 1";
 const MAX_FILE: u64 = 64 * 1024 * 1024;
+/// How long is waited for others that change the file, and between two looks.
+const PATIENCE: Duration = Duration::from_secs(10);
+const PAUSE: Duration = Duration::from_millis(1);
 
 type Line = (Kind, VmId, Mark);
 
 impl FileAnchor {
-    /// The file of this name in a folder. It is made when first needed.
+    /// The file of this name in a folder. It is made when first needed, and a lock file beside it.
     pub fn new(disk: Box<dyn Disk>, name: impl Into<String>) -> Self {
         Self { disk, name: name.into() }
     }
 
     fn fault(&self, what: &'static str, error: &std::io::Error) -> StateError {
         StateError::io(&self.disk.path(&self.name), what, error)
+    }
+
+    /// The file is changed by one program at a time until this is dropped: it may have the anchors of other VMs too.
+    fn alone(&self) -> Result<Box<dyn DiskFile>, StateError> {
+        let fault = |error| self.fault("locking the anchor", &error);
+        let lock = self.disk.open(&format!("{}.lock", self.name), How::Create).map_err(fault)?;
+        let begin = Instant::now();
+        while !lock.try_lock().map_err(fault)? {
+            if begin.elapsed() >= PATIENCE {
+                return Err(fault(ErrorKind::TimedOut.into()));
+            }
+            std::thread::sleep(PAUSE);
+        }
+        Ok(lock)
     }
 
     fn lines(&self) -> Result<Vec<Line>, StateError> {
@@ -81,6 +100,7 @@ impl Anchor for FileAnchor {
     }
 
     fn advance(&mut self, vm: &VmId, kind: Kind, mark: Mark) -> Result<(), StateError> {
+        let _alone = self.alone()?;
         let mut lines = self.lines()?;
         // The sequence and the digest are enough, as it is told of each generation.
         match lines.iter_mut().find(|(k, v, _)| *k == kind && v == vm) {
@@ -91,6 +111,7 @@ impl Anchor for FileAnchor {
     }
 
     fn forget(&mut self, vm: &VmId, kind: Kind) -> Result<(), StateError> {
+        let _alone = self.alone()?;
         let mut lines = self.lines()?;
         let before = lines.len();
         lines.retain(|(k, v, _)| *k != kind || v != vm);
@@ -121,5 +142,24 @@ mod tests {
         let place = Place::new("anchor-contract");
         let disk = || Box::new(HostFolder::open(place.path(), None).unwrap());
         run(&mut || Box::new(FileAnchor::new(disk(), "anchors")), Traits { many: true });
+    }
+
+    #[test]
+    fn vms_that_share_a_file_do_not_disturb_each_other() {
+        let place = Place::new("anchor-shared");
+        let anchor = || FileAnchor::new(Box::new(HostFolder::open(place.path(), None).unwrap()), "anchors");
+        let mark = |sequence: u64| Mark { sequence, digest: Digest::of(&[]), epoch: 0 };
+        let vms = ["a", "b", "c"].map(|name| VmId::new(name).unwrap());
+        std::thread::scope(|scope| {
+            for vm in &vms {
+                scope.spawn(move || {
+                    let mut anchor = anchor();
+                    (1..=100).for_each(|sequence| anchor.advance(vm, Kind::Tpm, mark(sequence)).unwrap());
+                });
+            }
+        });
+        for vm in &vms {
+            assert_eq!(anchor().read(vm, Kind::Tpm).unwrap(), Some(mark(100)));
+        }
     }
 }

@@ -76,6 +76,8 @@ impl Store {
     /// Tells the anchor of a new generation.
     pub(super) fn tell_now(&mut self, generation: &Generation) -> Result<(), StateError> {
         let Some(anchor) = &mut self.anchor else { return Ok(()) };
+        // If it fails it may have been told all the same: then it is told again of what counts.
+        self.told = None;
         anchor.advance(&generation.vm, generation.kind, mark(generation))?;
         self.told = Some((mark(generation), Instant::now()));
         Ok(())
@@ -105,4 +107,97 @@ fn descends<'a>(journal: &'a Journal, known: &Mark, pace: Pace) -> Result<(), Op
         g.parent == known.digest || (same_writer && g.sequence > known.sequence)
     };
     if kept.any(follows) { Ok(()) } else { Err(None) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::anchor::Anchor;
+    use crate::backend::Memory;
+    use crate::identity::{Kind, VmId};
+    use crate::store::Settings;
+    use core::time::Duration;
+    use std::sync::{Arc, Mutex};
+
+    const HOUR: Duration = Duration::from_secs(3600);
+
+    /// What an anchor remembers, how often it was told, and whether its next answer is lost.
+    #[derive(Default)]
+    struct Memo {
+        mark: Option<Mark>,
+        told: u32,
+        loses: bool,
+    }
+
+    struct Slow(Arc<Mutex<Memo>>);
+
+    impl Anchor for Slow {
+        fn name(&self) -> String {
+            "a slow anchor".to_owned()
+        }
+        fn read(&mut self, _: &VmId, _: Kind) -> Result<Option<Mark>, StateError> {
+            Ok(self.0.lock().unwrap().mark)
+        }
+        fn advance(&mut self, _: &VmId, _: Kind, mark: Mark) -> Result<(), StateError> {
+            let mut memo = self.0.lock().unwrap();
+            memo.mark = Some(mark);
+            memo.told += 1;
+            if core::mem::take(&mut memo.loses) {
+                return Err(StateError::Anchor { anchor: self.name(), why: "no answer".to_owned() });
+            }
+            Ok(())
+        }
+        fn forget(&mut self, _: &VmId, _: Kind) -> Result<(), StateError> {
+            self.0.lock().unwrap().mark = None;
+            Ok(())
+        }
+        fn pace(&self) -> Pace {
+            Pace::Writer(Some(HOUR))
+        }
+    }
+
+    /// A new state, of whose first generation the anchor was told.
+    fn made() -> (Store, Arc<Mutex<Memo>>) {
+        let memo: Arc<Mutex<Memo>> = Arc::default();
+        let mut store = Store::new(Box::new(Memory::on(Arc::default())), None, Settings::new(Kind::Tpm))
+            .with_anchor(Box::new(Slow(Arc::clone(&memo))));
+        store.lock().unwrap();
+        store.create(b"0", "new").unwrap();
+        assert_eq!(memo.lock().unwrap().told, 1);
+        (store, memo)
+    }
+
+    /// An hour passes for what the store knows of its anchor.
+    fn wait(store: &mut Store) {
+        let (_, at) = store.told.as_mut().unwrap();
+        *at = at.checked_sub(HOUR).unwrap();
+    }
+
+    #[test]
+    fn an_anchor_with_an_interval_is_told_after_each() {
+        let (mut store, memo) = made();
+        for hour in 2..5 {
+            for _ in 0..3 {
+                store.commit(b"1").unwrap();
+            }
+            assert_eq!(memo.lock().unwrap().told, hour - 1, "within the interval");
+            wait(&mut store);
+            let newest = store.commit(b"2").unwrap();
+            assert_eq!(memo.lock().unwrap().told, hour, "after it");
+            assert_eq!(memo.lock().unwrap().mark, Some(mark(&newest)));
+        }
+    }
+
+    #[test]
+    fn an_anchor_whose_answer_was_lost_is_told_of_what_counts() {
+        let (mut store, memo) = made();
+        let newest = store.commit(b"1").unwrap();
+        wait(&mut store);
+        memo.lock().unwrap().loses = true;
+        store.commit(b"2").unwrap_err();
+        assert_ne!(memo.lock().unwrap().mark, Some(mark(&newest)), "it has taken what does not count");
+        store.unlock();
+        assert_eq!(memo.lock().unwrap().mark, Some(mark(&newest)));
+        store.load().unwrap();
+    }
 }
