@@ -266,7 +266,8 @@ impl Disk for FaultyDisk {
                     file = Some(found);
                     false
                 }
-                (How::Create, None) | (How::New, _) => true,
+                (How::New, Some(_)) => return Err(io::ErrorKind::AlreadyExists.into()),
+                (How::Create | How::New, None) => true,
             };
             if link {
                 world.files.push(Content::default());

@@ -1,7 +1,7 @@
 //! A journal in a folder: `tpm.state`, replaced by way of `tpm.state.new`, and the lock file `.lock`.
 
 use super::{Backend, Durability, MAX_JOURNAL, MAX_ORDER, Stored};
-use crate::disk::{Disk, DiskFile, How, read_exact, replace, write_all, write_zeros};
+use crate::disk::{Disk, DiskFile, How, make_new, read_exact, replace, write_all, write_zeros};
 use crate::error::StateError;
 use crate::identity::Kind;
 use crate::lease::{Holder, Lease};
@@ -153,7 +153,7 @@ impl Folder {
     }
 
     fn write_new(&self, bytes: &[u8], area: u64) -> Result<Box<dyn DiskFile>, StateError> {
-        let file = self.disk.open(self.temporary(), How::New).map_err(|e| self.fault("making a new file", &e))?;
+        let file = make_new(&*self.disk, self.temporary()).map_err(|e| self.fault("making a new file", &e))?;
         let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         write_all(&*file, 0, bytes)
             .and_then(|()| write_zeros(&*file, length, area))

@@ -52,7 +52,7 @@ impl Disk for HostFolder {
                 How::Read => OFlags::RDONLY,
                 How::Write => OFlags::RDWR,
                 How::Create => OFlags::RDWR | OFlags::CREATE,
-                How::New => OFlags::RDWR | OFlags::CREATE | OFlags::TRUNC,
+                How::New => OFlags::RDWR | OFlags::CREATE | OFlags::EXCL,
             };
         // What is kept with its content is the lock file; swtpm gives it this mode.
         let usual = if how == How::Create { 0o660 } else { self.mode.unwrap_or(0o640) };

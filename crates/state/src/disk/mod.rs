@@ -17,7 +17,7 @@ pub enum How {
     Write,
     /// To be read and written; made empty if it is not there.
     Create,
-    /// To be read and written; emptied if it is there.
+    /// To be read and written. It is made, and must not be there.
     New,
 }
 
@@ -89,11 +89,23 @@ pub(crate) fn write_all(file: &dyn DiskFile, mut at: u64, mut bytes: &[u8]) -> i
     Ok(())
 }
 
+/// Makes an empty file, by removing what an interrupted writer left of that name: it could be another user's, or open
+/// elsewhere.
+pub(crate) fn make_new(disk: &dyn Disk, name: &str) -> io::Result<Box<dyn DiskFile>> {
+    match disk.open(name, How::New) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            disk.remove(name)?;
+            disk.open(name, How::New)
+        }
+        opened => opened,
+    }
+}
+
 /// Puts a file with these bytes in the place of whatever has that name, by way of a new file beside it. When this
 /// returns, it is durable; whenever it is interrupted, the old file or the new one is there, whole.
 pub fn replace(disk: &dyn Disk, name: &str, bytes: &[u8]) -> io::Result<()> {
     let new = format!("{name}.new");
-    let written = disk.open(&new, How::New).and_then(|file| {
+    let written = make_new(disk, &new).and_then(|file| {
         write_all(&*file, 0, bytes)?;
         file.sync_all()
     });
@@ -115,4 +127,30 @@ pub(crate) fn write_zeros(file: &dyn DiskFile, mut at: u64, end: u64) -> io::Res
         at = at.saturating_add(u64::try_from(part.len()).unwrap_or(u64::MAX));
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Place;
+
+    #[test]
+    fn what_is_left_over_is_not_written_into() {
+        let place = Place::new("left-over");
+        let disk = HostFolder::open(place.path(), None).unwrap();
+        let (other, new) = (place.file("other"), place.file("x.new"));
+        std::fs::write(&other, "other").unwrap();
+        for content in ["one", "two"] {
+            match content {
+                "one" => std::fs::hard_link(&other, &new).unwrap(),
+                _ => std::os::unix::fs::symlink(&other, &new).unwrap(),
+            }
+            replace(&disk, "x", content.as_bytes()).unwrap();
+            assert_eq!(std::fs::read_to_string(place.file("x")).unwrap(), content);
+            assert_eq!(std::fs::read_to_string(&other).unwrap(), "other");
+        }
+        std::fs::create_dir(&new).unwrap();
+        replace(&disk, "x", b"three").unwrap_err();
+        assert_eq!(std::fs::read_to_string(place.file("x")).unwrap(), "two");
+    }
 }

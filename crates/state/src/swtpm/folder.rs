@@ -1,7 +1,7 @@
 //! swtpm's folder: one file for each part.
 
 use super::{MAX_BLOB, Part, SwtpmError};
-use crate::disk::{Disk, DiskFile, HostFolder, How, read_exact, write_all};
+use crate::disk::{Disk, DiskFile, HostFolder, How, make_new, read_exact, write_all};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
@@ -174,7 +174,7 @@ impl Folder {
         let new = format!("TMP2-00.{}", part.name());
         let path = self.path.join(&new);
         let write = || {
-            let file = self.disk.open(&new, How::New)?;
+            let file = make_new(&*self.disk, &new)?;
             write_all(&*file, 0, bytes)?;
             if self.sync {
                 file.sync_all()?;

@@ -8,7 +8,7 @@
 //! Parts follow each other without gaps: swtpm moves them as if there were none. Before the first one there may be room.
 
 use super::{MAX_BLOB, Part, SwtpmError};
-use crate::disk::{Disk, DiskFile, HostFolder, How, read_exact, write_all};
+use crate::disk::{Disk, DiskFile, HostFolder, How, make_new, read_exact, write_all};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
@@ -250,7 +250,7 @@ impl Linear {
     /// Puts a new file in the place of the old one, once it is durable (and locked, if the old one is).
     fn replace(&self, header: &[u8], body: &[u8]) -> std::io::Result<Box<dyn DiskFile>> {
         let new = format!("{}.new", self.name);
-        let file = self.disk.open(&new, How::New)?;
+        let file = make_new(&*self.disk, &new)?;
         if self.locked && !file.try_lock()? {
             return Err(ErrorKind::WouldBlock.into());
         }
