@@ -6,6 +6,7 @@ use crate::identity::{DataKeyId, Digest, Kind, VmId};
 use crate::key::WrappedKey;
 use crate::reader::{Reader, put_sized};
 use crate::seal::{CHECK, MAC, Sealer};
+use subtle::ConstantTimeEq;
 
 /// How a journal begins.
 pub(crate) const MAGIC: [u8; 8] = *b"SEALWRIT";
@@ -44,7 +45,7 @@ pub(crate) struct Found {
 impl Found {
     /// True if the code in the header is that of the data key.
     pub(crate) fn is_authentic(&self, sealer: &Sealer) -> bool {
-        sealer.mac(&self.authenticated) == self.mac
+        sealer.mac(&self.authenticated).ct_eq(&self.mac).into()
     }
 }
 

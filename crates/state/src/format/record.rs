@@ -18,6 +18,8 @@ const AROUND: usize = 4 + 4 + 32 + 4;
 pub(crate) const MAX_CONTENT: usize = 8 * 1024 * 1024;
 /// The longest reason.
 pub(crate) const MAX_REASON: usize = 1024;
+/// More than any record: its content, and a header with the longest names and reason.
+const MAX_RECORD: usize = MAX_CONTENT + BLOCK;
 const VERSION: u16 = 1;
 
 /// A record as it lies in a journal.
@@ -84,7 +86,7 @@ pub(crate) fn encode(
 pub(crate) fn decode(bytes: &[u8]) -> Option<(Record<'_>, usize)> {
     let mut r = Reader(bytes);
     (r.array()? == FRAME).then_some(())?;
-    let length = usize::try_from(r.u32()?).ok()?;
+    let length = usize::try_from(r.u32()?).ok().filter(|length| *length <= MAX_RECORD)?;
     let record = r.bytes(length)?;
     let digest = Digest(r.array()?);
     (r.array()? == END && Digest::of(&[record]) == digest).then_some(())?;
@@ -97,7 +99,7 @@ pub(crate) fn frame_length(bytes: &[u8]) -> Option<usize> {
     let mut r = Reader(bytes);
     (r.array()? == FRAME).then_some(())?;
     let length = usize::try_from(r.u32()?).ok()?;
-    (length <= MAX_CONTENT.saturating_add(BLOCK)).then(|| super::blocks(length.saturating_add(AROUND)))
+    (length <= MAX_RECORD).then(|| super::blocks(length.saturating_add(AROUND)))
 }
 
 /// True if the frame that begins here ends with its mark.
