@@ -44,6 +44,15 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 impl Address {
     /// Takes `text` apart.
     pub fn parse(text: &str) -> Result<Self, AddressFault> {
+        let (_, query) = text.split_once('?').unwrap_or_default();
+        // First of all: what else is wrong is said with the whole address.
+        if let Some(name) =
+            SECRETS.iter().find(|name| query.split('&').any(|part| part.split('=').next() == Some(name)))
+        {
+            return Err(AddressFault::new(format!(
+                "an address must not hold a secret ({name}): give a file or descriptor, such as {name}-file"
+            )));
+        }
         let fault = |why: &str| Err(AddressFault::new(format!("the address {text:?} {why}")));
         if text.chars().any(|c| c.is_control() || c.is_whitespace()) {
             return fault("has a blank or a control character; write it as %20 and so on");
@@ -62,11 +71,6 @@ impl Address {
             let Some(value) = decode(value) else {
                 return fault(&format!("has a value of {name} that is not valid: % needs two hexadecimal digits"));
             };
-            if SECRETS.contains(&name) {
-                return Err(AddressFault::new(format!(
-                    "an address must not hold a secret ({name}): give a file or descriptor, such as {name}-file"
-                )));
-            }
             if options.iter().any(|(other, _)| other == name) {
                 return fault(&format!("has the option {name} twice"));
             }

@@ -49,7 +49,7 @@ mod tpm;
 pub use address::{Address, AddressFault};
 pub use anchor::open_anchor;
 pub use failure::Failure;
-pub use life::{Failed, KeyOf, Phase, ShredFault, Shredding, rewrap};
+pub use life::{Failed, KeyOf, Phase, ShredFault, Shredding};
 pub use manager::{Scheme, open, schemes};
 pub use order::Order;
 pub use process::{Protection, protect};

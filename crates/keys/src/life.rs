@@ -1,4 +1,4 @@
-//! The life of a wrapped data key: rotation of what wraps it, and its end.
+//! The end of a wrapped data key's life.
 //!
 //! Nothing here keeps state or time: the caller stores what is returned, and says what time it is.
 
@@ -7,7 +7,6 @@ use core::time::Duration;
 
 use sealwright_state::key::{KeyContext, KeyError, KeyId, KeyManager, WrappedKey};
 use sealwright_state::{VmId, timestamp};
-use subtle::ConstantTimeEq;
 
 /// An error of a key manager, with the VM that it is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,28 +29,6 @@ impl core::error::Error for Failed {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         Some(&self.error)
     }
-}
-
-/// Wraps a data key anew: with the present key of the same manager after a rotation there, or with another manager. The
-/// data key stays the same, so the VM may run meanwhile, and the state is not written again.
-///
-/// The new wrapped key was opened once before it is returned. Until the caller has stored it durably the old one stays
-/// good. Afterwards the old wrapping key, if it was this VM's own, is the caller's to destroy.
-pub fn rewrap(
-    from: &dyn KeyManager,
-    to: &dyn KeyManager,
-    context: &KeyContext,
-    wrapped: &WrappedKey,
-) -> Result<WrappedKey, Failed> {
-    let failed = |doing| move |error| Failed { vm: context.vm.clone(), doing, error };
-    let key = from.unwrap(context, wrapped).map_err(failed("opening the data key with its present wrapping key"))?;
-    let new = to.wrap(context, &key).map_err(failed("wrapping the data key anew"))?;
-    let again = to.unwrap(context, &new).map_err(failed("opening the data key as it was just wrapped"))?;
-    if !bool::from(again.expose().ct_eq(key.expose())) {
-        let error = KeyError::WrongKey { manager: to.name().to_owned(), key: new.key_id };
-        return Err(failed("opening the data key as it was just wrapped")(error));
-    }
-    Ok(new)
 }
 
 /// How far a shredding has come.
@@ -233,12 +210,11 @@ mod tests {
     use std::collections::BTreeMap;
     use std::sync::Mutex;
 
-    /// Has a key for each VM, can be down, and can lie.
+    /// Has a key for each VM, and can be down.
     #[derive(Default)]
     struct Memory {
         keys: Mutex<BTreeMap<String, [u8; 32]>>,
         down: Mutex<bool>,
-        lies: bool,
     }
 
     impl KeyManager for Memory {
@@ -253,7 +229,6 @@ mod tests {
         fn unwrap(&self, _: &KeyContext, wrapped: &WrappedKey) -> Result<DataKey, KeyError> {
             let keys = self.keys.lock().unwrap();
             let key = keys.get(wrapped.key_id.as_str()).copied();
-            let key = if self.lies { Some([0; 32]) } else { key };
             let missing = || KeyError::NotFound { manager: "memory".to_owned(), key: wrapped.key_id.clone() };
             key.map(DataKey::new).ok_or_else(missing)
         }
@@ -264,23 +239,6 @@ mod tests {
             let removed = self.keys.lock().unwrap().remove(key.as_str());
             removed.map(drop).ok_or(KeyError::NotFound { manager: "memory".to_owned(), key: key.clone() })
         }
-    }
-
-    #[test]
-    fn rewraps_with_another_manager_and_checks_it() {
-        let folder = folder("life");
-        std::fs::write(folder.path("k"), [1; 32]).unwrap();
-        let file = crate::open(&format!("file:{}", folder.path("k").display())).unwrap();
-        let (memory, context, key) = (Memory::default(), tpm_of("a"), DataKey::random().unwrap());
-        let old = file.wrap(&context, &key).unwrap();
-        let new = rewrap(&*file, &memory, &context, &old).unwrap();
-        assert_eq!(memory.unwrap(&context, &new).unwrap().expose(), key.expose());
-        assert_eq!(file.unwrap(&context, &old).unwrap().expose(), key.expose(), "the old one stays good");
-        let lied = rewrap(&*file, &Memory { lies: true, ..Memory::default() }, &context, &old).unwrap_err();
-        assert!(lied.to_string().starts_with("VM a: opening the data key as it was just wrapped failed"), "{lied}");
-        std::fs::remove_file(folder.path("k")).unwrap();
-        let gone = rewrap(&*file, &memory, &context, &old).unwrap_err();
-        assert!(matches!(gone.error, KeyError::NotFound { .. }) && gone.to_string().contains("VM a"), "{gone}");
     }
 
     #[test]
