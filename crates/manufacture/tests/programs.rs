@@ -95,6 +95,38 @@ const LIBVIRT: [&str; 6] =
     ["--vmid", "vm:1", "--createek", "--create-ek-cert", "--create-platform-cert", "--lock-nvram"];
 
 #[test]
+fn its_memory_is_not_dumped() {
+    let place = Place::new("dumps");
+    // It waits for a passphrase that does not come.
+    let mut child = Command::new(SETUP)
+        .args([
+            "--tpm2",
+            "--tpm-state",
+            &place.path("state"),
+            "--config",
+            &place.path("setup.conf"),
+            "--pwdfile-fd",
+            "0",
+        ])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    let begin = Instant::now();
+    loop {
+        let limits = std::fs::read_to_string(format!("/proc/{}/limits", child.id())).unwrap();
+        let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+        if core.split_whitespace().filter(|word| *word == "0").count() == 2 {
+            break;
+        }
+        assert!(child.try_wait().unwrap().is_none() && begin.elapsed() < Duration::from_secs(20), "{core}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+#[test]
 fn a_tpm_is_made_as_libvirt_asks_for_one() {
     let place = Place::new("libvirt");
     let certificates = place.path("certificates");

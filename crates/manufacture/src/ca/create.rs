@@ -51,11 +51,6 @@ fn extensions(key: &SigningKey, issuer: &SigningKey) -> Result<Extensions, Failu
     ])
 }
 
-/// A random serial number.
-fn serial() -> Result<Serial, Failure> {
-    Serial::random()
-}
-
 /// The root: the one that is there, or a new one with its files, which wait to be put in their places.
 fn root(folder: &Path) -> Result<(Issuer, Vec<Waiting>), Failure> {
     let (key_path, certificate_path) = (folder.join(ROOT_KEY), folder.join(ROOT_CERTIFICATE));
@@ -77,7 +72,7 @@ fn root(folder: &Path) -> Result<(Issuer, Vec<Waiting>), Failure> {
     let pem = key.to_pem(password)?;
     let list = extensions(&key, &key)?;
     let public = key.public().clone();
-    let signed = certificate::sign_with(&key, &subject, (&serial()?, Some(DAYS)), (&subject, &public), list)?;
+    let signed = certificate::sign_with(&key, &subject, (&Serial::random()?, Some(DAYS)), (&subject, &public), list)?;
     let made = Certificate::from_der(&signed)?;
     let files = vec![
         Waiting::write(&key_path, pem.as_bytes(), KEY_MODE)?,
@@ -130,7 +125,8 @@ pub(super) fn local_ca(key_path: &Path, settings: &Settings, _: &Lock, log: &Log
     let list = extensions(&key, root.key())?;
     let issuer = root.certificate().tbs_certificate().subject();
     let public = key.public().clone();
-    let signed = certificate::sign_with(root.key(), issuer, (&serial()?, Some(DAYS)), (&subject, &public), list)?;
+    let signed =
+        certificate::sign_with(root.key(), issuer, (&Serial::random()?, Some(DAYS)), (&subject, &public), list)?;
     let made = Certificate::from_der(&signed)?.to_pem(LineEnding::LF)?;
     let password = settings.password.as_ref().map(|password| password.as_bytes());
     files.push(Waiting::write(certificate_path, made.as_bytes(), CERTIFICATE_MODE)?);

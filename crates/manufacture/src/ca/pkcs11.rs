@@ -26,7 +26,7 @@ const PROXIES: [&str; 2] = ["p11-kit-proxy.so", "libp11-kit.so.0"];
 const PIN_VARIABLE: &str = "SWTPM_PKCS11_PIN";
 
 /// What a URI says. All that is given must match.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Default)]
 struct Uri {
     token: Option<String>,
     manufacturer: Option<String>,
@@ -39,8 +39,9 @@ struct Uri {
     pin: Option<Zeroizing<String>>,
 }
 
-fn decode(text: &str) -> Option<Vec<u8>> {
-    let mut out = Vec::new();
+/// It may be a PIN.
+fn decode(text: &str) -> Option<Zeroizing<Vec<u8>>> {
+    let mut out = Zeroizing::new(Vec::with_capacity(text.len()));
     let mut bytes = text.bytes();
     while let Some(byte) = bytes.next() {
         if byte != b'%' {
@@ -64,8 +65,8 @@ impl Uri {
         for attribute in attributes {
             let (name, value) = attribute.split_once('=').ok_or_else(|| wrong("an attribute without a value"))?;
             let bytes = decode(value).ok_or_else(|| wrong(&format!("a value of {name} that is not valid")))?;
-            let text =
-                String::from_utf8(bytes.clone()).map_err(|_| wrong(&format!("a value of {name} that is no text")));
+            let text = core::str::from_utf8(&bytes).map(str::to_owned);
+            let text = text.map_err(|_| wrong(&format!("a value of {name} that is no text")));
             match name {
                 "token" => uri.token = Some(text?),
                 "manufacturer" => uri.manufacturer = Some(text?),
@@ -73,7 +74,7 @@ impl Uri {
                 "serial" => uri.serial = Some(text?),
                 "slot-id" => uri.slot = Some(value.parse().map_err(|_| wrong("a slot-id that is no number"))?),
                 "object" => uri.object = Some(text?),
-                "id" => uri.id = Some(bytes),
+                "id" => uri.id = Some(bytes.to_vec()),
                 "module-path" => uri.module = Some(text?.into()),
                 "pin-value" => uri.pin = Some(Zeroizing::new(text?)),
                 "pin-source" => {

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
 
 /// Where the signing key is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone)]
 pub(super) enum KeyPlace {
     /// A PEM file.
     File(PathBuf),
-    /// A hardware security module, by its URI.
+    /// A hardware security module, by its URI, which may have the PIN in it.
     Token(String),
 }
 
@@ -28,7 +28,7 @@ pub struct Settings {
 
 impl core::fmt::Debug for Settings {
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Settings").field("folder", &self.folder).field("key", &self.key).finish_non_exhaustive()
+        f.debug_struct("Settings").field("folder", &self.folder).finish_non_exhaustive()
     }
 }
 

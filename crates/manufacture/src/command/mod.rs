@@ -21,6 +21,9 @@ pub fn run(usual: &str, arguments: impl IntoIterator<Item = OsString>) -> ExitCo
     let words: Vec<String> = words.collect();
     let name = Path::new(&called).file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let name = if ["swtpm_setup", "swtpm_localca", "swtpm_cert"].contains(&name.as_str()) { &name } else { usual };
+    if let Err(failure) = user::protect() {
+        return failed(name, &failure);
+    }
     match name {
         "swtpm_localca" => localca::run(&words),
         "swtpm_cert" => cert::run(&words),

@@ -42,6 +42,12 @@ pub(super) fn is_root() -> bool {
     rustix::process::getuid().is_root()
 }
 
+/// Keeps what is in this process's memory, seeds of TPMs and keys of CAs, out of core dumps and away from other processes of
+/// the user.
+pub(super) fn protect() -> Result<(), Failure> {
+    if sealwright_keys::protect(false).no_dumps { Ok(()) } else { Err(failure!("cannot switch off core dumps")) }
+}
+
 /// Becomes this user, by name or number, for ever. Called before any other thread exists: the system call is for one
 /// thread, and threads inherit.
 pub(super) fn become_user(user: &str) -> Result<(), Failure> {
@@ -68,5 +74,7 @@ pub(super) fn become_user(user: &str) -> Result<(), Failure> {
     rustix::thread::set_thread_groups(&groups)
         .and_then(|()| rustix::thread::set_thread_res_gid(gid, gid, gid))
         .and_then(|()| rustix::thread::set_thread_res_uid(uid, uid, uid))
-        .map_err(|error| failure!("Error: cannot change to user '{user}': {error}"))
+        .map_err(|error| failure!("Error: cannot change to user '{user}': {error}"))?;
+    // The change may have undone it (fs.suid_dumpable).
+    protect()
 }

@@ -71,16 +71,16 @@ fn find_program(name: &str) -> Option<PathBuf> {
     std::env::split_paths(&folders).map(|folder| folder.join(name)).find(|path| is_program(path))
 }
 
-/// The configuration, and the file it is from: the one that was named must be there, the usual ones need not.
-fn configuration(options: &Options) -> Result<(Config, PathBuf), Failure> {
+/// The configuration: the file that was named must be there, the usual ones need not.
+fn configuration(options: &Options) -> Result<Config, Failure> {
     let path = options.config.clone().unwrap_or_else(|| config::find(CONFIG));
     if !may(&path, Access::READ_OK) {
         if options.config.is_none() && !path.exists() {
-            return Ok((Config::default(), path));
+            return Ok(Config::default());
         }
         return Err(failure!("User {} cannot read config file {}.", user::name(), path.display()));
     }
-    Ok((Config::read(&path)?, path))
+    Config::read(&path)
 }
 
 fn work(options: &Options, log: &Log) -> Result<(), Failure> {
@@ -103,7 +103,7 @@ fn work(options: &Options, log: &Log) -> Result<(), Failure> {
         user::become_user(user)?;
     }
     if options.print_profiles {
-        let (config, _) = configuration(options)?;
+        let config = configuration(options)?;
         super::print(format_args!("{}", profile::list(&config)));
         return Ok(());
     }
@@ -122,7 +122,7 @@ fn work(options: &Options, log: &Log) -> Result<(), Failure> {
             Overwrite::Refuse => return Err(failure!("Found existing TPM state '{}'.", place.path().display())),
         }
     }
-    let (config, _) = configuration(options)?;
+    let config = configuration(options)?;
     let profile = profile::chosen(options, &config)?;
     let order = order(options, &config, &profile)?;
     let key = key::read(options)?;
