@@ -5,7 +5,7 @@
 use core::fmt;
 use core::time::Duration;
 
-use sealwright_state::key::{KeyContext, KeyError, KeyId, KeyManager, WrappedKey};
+use sealwright_state::key::{KeyError, KeyId, KeyManager, WrappedKey};
 use sealwright_state::{VmId, timestamp};
 
 /// An error of a key manager, with the VM that it is about.
@@ -206,7 +206,7 @@ mod tests {
     use super::*;
     use crate::contract::tpm_of;
     use crate::testing::folder;
-    use sealwright_state::{DataKey, Kind};
+    use sealwright_state::{DataKey, KeyContext, Kind};
     use std::collections::BTreeMap;
     use std::sync::Mutex;
 
