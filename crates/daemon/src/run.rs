@@ -349,7 +349,7 @@ pub(crate) fn serve<T: Served + 'static>(
     let started = match server {
         Some(Bound::Connected(fd)) => {
             shared.try_data_client(fd.as_fd());
-            data::start_client(fd, shared.clone(), options.terminate)
+            data::start_client(fd, shared.clone(), data::Origin::Outside, options.terminate)
         }
         Some(Bound::Listening(listener)) => {
             let disconnect = options.server.as_ref().is_some_and(|s| s.disconnect);

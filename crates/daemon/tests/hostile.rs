@@ -3,7 +3,7 @@
 
 mod common;
 
-use common::{Control, Daemon, Data, Folder, command, control_only, wait, with_descriptors};
+use common::{Control, Daemon, Data, Folder, command, control_only, set_data_fd, wait, with_descriptors};
 use core::time::Duration;
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -313,6 +313,28 @@ fn blobs_of_noise(name: &str) {
     assert_eq!(daemon.data().startup(), 0);
 }
 
+/// What a guest writes reaches the socket that its VMM handed over as it is. Bytes like those by which other clients choose a
+/// locality give it none, and one answer of the form that a VMM reads.
+fn a_guest_does_not_choose_its_locality(name: &str) {
+    let folder = Folder::new("locality");
+    let daemon = Daemon::spawn(&folder, control_only(&folder).arg0(name));
+    let mut control = daemon.control();
+    let (result, mut guest) = set_data_fd(&mut control);
+    assert_eq!(result, 0);
+    assert_eq!(control.result(0x02, &[0; 4]), 0, "INIT");
+    assert_eq!(guest.startup(), 0);
+    let reset = |data: &mut Data| data.run(true, 0x13d, &[&[0, 0, 0, 20]], &[]).0;
+    const TPM_RC_LOCALITY: u32 = 0x907;
+    assert_eq!(reset(&mut guest), TPM_RC_LOCALITY, "PCR 20 is reset at locality 2");
+    let command = [0x80, 1, 0, 0, 0, 12, 0, 0, 1, 0x7b, 0, 8];
+    let wrapped = [&[0, 0, 0, 8, 2, 0, 0, 0, 12][..], &command].concat();
+    guest.0.write_all(&wrapped.repeat(190)).unwrap();
+    assert_ne!(guest.read().unwrap().0, 0);
+    assert_eq!(reset(&mut guest), TPM_RC_LOCALITY);
+    assert_eq!(control.result(0x05, &[2]), 0, "SET_LOCALITY of the VMM");
+    assert_eq!(reset(&mut guest), 0);
+}
+
 /// Each test, once by each name.
 macro_rules! by_each_name {
     ($($test:ident)*) => {
@@ -326,6 +348,7 @@ macro_rules! by_each_name {
 }
 
 by_each_name! {
+    a_guest_does_not_choose_its_locality
     blobs_of_noise
     thousands_of_connections_of_noise
     noise_on_the_data_channel

@@ -1,6 +1,7 @@
 //! Answers requests.
 
 use super::request::{self, Incoming, Request, Stream};
+use crate::data::{self, Origin};
 use crate::log::{say, trace};
 use crate::served::Served;
 use crate::shared::Shared;
@@ -339,7 +340,7 @@ impl Control {
         if !self.shared.try_data_client(fd.as_fd()) {
             return result::IO_ERROR;
         }
-        match crate::data::start_client(fd, self.shared.clone(), self.terminate) {
+        match data::start_client(fd, self.shared.clone(), Origin::Controller, self.terminate) {
             Ok(()) => result::SUCCESS,
             Err(error) => {
                 say!("the data channel cannot be started: {error}");

@@ -19,13 +19,14 @@ pub(super) struct Frame {
     pub(super) total: Option<usize>,
 }
 
-/// Reads the front of `bytes`; `None` while it is too short to tell.
-pub(super) fn front(bytes: &[u8]) -> Option<Frame> {
+/// Reads the front of `bytes`; `None` while it is too short to tell. Without `prefixes` there is none: what begins like one is
+/// a command.
+pub(super) fn front(bytes: &[u8], prefixes: bool) -> Option<Frame> {
     fn size(bytes: Option<&[u8]>) -> Option<usize> {
         let size = u32::from_be_bytes(bytes?.try_into().ok()?);
         Some(usize::try_from(size).unwrap_or(usize::MAX))
     }
-    if bytes.get(..4)? == PREFIX_CODE {
+    if prefixes && bytes.get(..4)? == PREFIX_CODE {
         let size = size(bytes.get(5..PREFIX))?;
         return Some(Frame { skip: PREFIX, locality: bytes.get(4).copied(), total: Some(PREFIX.saturating_add(size)) });
     }
@@ -42,10 +43,10 @@ mod tests {
     #[test]
     fn the_size_field_tells_the_end() {
         for n in 0..6 {
-            assert_eq!(front(&COMMAND[..n]), None);
+            assert_eq!(front(&COMMAND[..n], true), None);
         }
         for n in 6..12 {
-            assert_eq!(front(&COMMAND[..n]).unwrap().total, Some(12));
+            assert_eq!(front(&COMMAND[..n], true).unwrap().total, Some(12));
         }
     }
 
@@ -53,14 +54,15 @@ mod tests {
     fn the_prefix_gives_a_locality() {
         let bytes = [&[0, 0, 0, 8, 3, 0, 0, 0, 12][..], &COMMAND].concat();
         for n in 0..9 {
-            assert_eq!(front(&bytes[..n]), None);
+            assert_eq!(front(&bytes[..n], true), None);
         }
-        assert_eq!(front(&bytes), Some(Frame { skip: 9, locality: Some(3), total: Some(21) }));
+        assert_eq!(front(&bytes, true), Some(Frame { skip: 9, locality: Some(3), total: Some(21) }));
+        assert_eq!(front(&bytes, false), Some(Frame { skip: 0, locality: None, total: Some(0x0008_0300) }));
     }
 
     #[test]
     fn a_size_below_the_header_is_no_size() {
-        assert_eq!(front(&[0x80, 1, 0, 0, 0, 9]).unwrap().total, None);
-        assert_eq!(front(&[0x80, 1, 0xff, 0xff, 0xff, 0xff]).unwrap().total, Some(0xffff_ffff));
+        assert_eq!(front(&[0x80, 1, 0, 0, 0, 9], true).unwrap().total, None);
+        assert_eq!(front(&[0x80, 1, 0xff, 0xff, 0xff, 0xff], true).unwrap().total, Some(0xffff_ffff));
     }
 }

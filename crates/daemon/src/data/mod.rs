@@ -3,4 +3,4 @@
 mod frame;
 mod serve;
 
-pub(crate) use serve::{start_acceptor, start_client};
+pub(crate) use serve::{Origin, start_acceptor, start_client};

@@ -18,6 +18,16 @@ const MAX_COMMAND: usize = 8192;
 /// A command whose rest does not come for this long is taken as it is, and refused for its size.
 const QUIET: Timespec = Timespec { tv_sec: 0, tv_nsec: 500_000_000 };
 
+/// Where clients of the data channel come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Origin {
+    /// They connected, or were named on the command line. They say with a prefix at which locality a command is.
+    Outside,
+    /// The controller handed the socket over (SET_DATAFD): a VMM that sends on what its guest writes. The guest must not choose
+    /// a locality, nor get answers of another form than the VMM expects.
+    Controller,
+}
+
 /// What came of waiting for bytes.
 enum Got {
     Bytes,
@@ -34,6 +44,7 @@ struct Client<'a> {
     buffer: Vec<u8>,
     filled: usize,
     answer: Vec<u8>,
+    origin: Origin,
     disconnect: bool,
 }
 
@@ -46,10 +57,10 @@ enum Next {
 }
 
 impl<'a> Client<'a> {
-    fn new(fd: OwnedFd, shared: &'a Shared, disconnect: bool) -> Self {
+    fn new(fd: OwnedFd, shared: &'a Shared, origin: Origin, disconnect: bool) -> Self {
         let buffer = vec![0; MAX_COMMAND.saturating_add(frame::PREFIX)];
         let answer = vec![0; MAX_RESPONSE.saturating_add(8)];
-        Self { fd, shared, buffer, filled: 0, answer, disconnect }
+        Self { fd, shared, buffer, filled: 0, answer, origin, disconnect }
     }
 
     fn wait(&self, timeout: Option<&Timespec>) -> Got {
@@ -159,7 +170,7 @@ impl<'a> Client<'a> {
 
     fn step(&mut self) -> Next {
         let filled = self.buffer.get(..self.filled).unwrap_or_default();
-        let frame = frame::front(filled);
+        let frame = frame::front(filled, self.origin == Origin::Outside);
         match frame {
             Some(Frame { skip, locality, total: Some(total) }) if total <= self.filled => {
                 return self.command(skip, locality, total);
@@ -182,12 +193,12 @@ impl<'a> Client<'a> {
 }
 
 /// Serves one client until it leaves; true if the process may go on.
-fn serve(fd: OwnedFd, shared: &Shared, disconnect: bool) -> bool {
+fn serve(fd: OwnedFd, shared: &Shared, origin: Origin, disconnect: bool) -> bool {
     // A client may hand over a socket of its event loop; here it is waited on.
     if let Ok(flags) = rustix::fs::fcntl_getfl(&fd) {
         let _ = rustix::fs::fcntl_setfl(&fd, flags.difference(rustix::fs::OFlags::NONBLOCK));
     }
-    let mut client = Client::new(fd, shared, disconnect);
+    let mut client = Client::new(fd, shared, origin, disconnect);
     loop {
         match client.step() {
             Next::More => {}
@@ -206,9 +217,9 @@ fn spawn(run: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
 }
 
 /// Serves one connected client on a thread of its own. The caller has made it the data client.
-pub(crate) fn start_client(fd: OwnedFd, shared: Arc<Shared>, terminate: bool) -> std::io::Result<()> {
+pub(crate) fn start_client(fd: OwnedFd, shared: Arc<Shared>, origin: Origin, terminate: bool) -> std::io::Result<()> {
     spawn(move || {
-        let fine = serve(fd, &shared, false);
+        let fine = serve(fd, &shared, origin, false);
         shared.leave_data_client();
         trace!(1, "data client disconnected");
         if !fine || terminate {
@@ -236,7 +247,7 @@ pub(crate) fn start_acceptor(
                 }
             };
             shared.wait_data_client(fd.as_fd());
-            let fine = serve(fd, &shared, disconnect);
+            let fine = serve(fd, &shared, Origin::Outside, disconnect);
             shared.leave_data_client();
             if !fine || terminate {
                 return shared.end(!fine);

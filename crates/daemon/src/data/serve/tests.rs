@@ -8,6 +8,10 @@ use std::os::unix::net::UnixStream;
 use std::time::Instant;
 
 fn client(initialised: bool) -> (UnixStream, Arc<Shared>) {
+    client_of(Origin::Outside, initialised)
+}
+
+fn client_of(origin: Origin, initialised: bool) -> (UnixStream, Arc<Shared>) {
     let cancel = Arc::new(AtomicBool::new(false));
     let mut tpm = Tpm::new(Box::new(CounterMaker), memory_store(), None, None, Manners::default(), cancel.clone());
     if initialised {
@@ -16,7 +20,7 @@ fn client(initialised: bool) -> (UnixStream, Arc<Shared>) {
     let shared = Arc::new(Shared::new(tpm, cancel, false, true).unwrap());
     let (ours, theirs) = UnixStream::pair().unwrap();
     assert!(shared.try_data_client(theirs.as_fd()));
-    start_client(theirs.into(), shared.clone(), false).unwrap();
+    start_client(theirs.into(), shared.clone(), origin, false).unwrap();
     ours.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     (ours, shared)
 }
@@ -60,6 +64,17 @@ fn the_prefix_wraps_the_response_and_sets_the_locality() {
     assert_eq!(answer(&mut stream), 0);
     stream.write_all(&command(3)).unwrap();
     assert_eq!(answer(&mut stream), 1);
+}
+
+#[test]
+fn a_guest_does_not_choose_its_locality() {
+    let (mut stream, _shared) = client_of(Origin::Controller, true);
+    // All that a VMM sends of a command whose size field says more.
+    let wrapped = [&[0, 0, 0, 8, 4, 0, 0, 0, 10][..], &command(3)].concat().repeat(200);
+    stream.write_all(&wrapped).unwrap();
+    assert_eq!(answer(&mut stream), 0x142, "one answer, of the usual form");
+    stream.write_all(&command(3)).unwrap();
+    assert_eq!(answer(&mut stream), 0, "the locality is what it was");
 }
 
 #[test]
