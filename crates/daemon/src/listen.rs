@@ -102,9 +102,12 @@ fn unix(option: &str, path: &PathBuf, mode: u32, uid: Option<&str>, gid: Option<
     let address = SocketAddrUnix::new(path).map_err(|e| failed("name", e))?;
     let fd = rustix::net::socket_with(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)
         .map_err(|e| failed("make", e))?;
-    // No moment in which others could connect: the mode is narrowed before the socket listens.
-    rustix::net::bind(&fd, &address).map_err(|e| failed("bind", e))?;
-    rustix::fs::chmod(path, Mode::from_raw_mode(mode)).map_err(|e| failed("set the mode of", e))?;
+    // The socket appears with its mode. To set it by the path would set that of another file, if somebody who may write in
+    // the folder puts a link there. No other thread runs yet that makes files.
+    let before = rustix::process::umask(Mode::from_raw_mode(!mode & 0o777));
+    let bound = rustix::net::bind(&fd, &address);
+    rustix::process::umask(before);
+    bound.map_err(|e| failed("bind", e))?;
     if uid.is_some() || gid.is_some() {
         let uid = uid.map(user::uid).transpose()?;
         let gid = gid.map(user::gid).transpose()?;
@@ -186,5 +189,22 @@ impl Listener {
 impl AsFd for Listener {
     fn as_fd(&self) -> BorrowedFd<'_> {
         self.fd.as_fd()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::Folder;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn a_socket_has_its_mode_whatever_the_umask() {
+        let folder = Folder::new("listen");
+        let path = folder.path().join("socket");
+        for mode in [0o600, 0o660, 0o777] {
+            drop(unix("ctrl", &path, mode, None, None).unwrap());
+            assert_eq!(std::fs::symlink_metadata(&path).unwrap().permissions().mode() & 0o777, mode);
+        }
     }
 }

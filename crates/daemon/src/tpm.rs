@@ -75,6 +75,8 @@ pub(crate) struct Host {
     key: Option<Arc<SealKey>>,
     started: Instant,
     cancel: Arc<AtomicBool>,
+    /// Why the last commit failed, if it did.
+    refused: Option<String>,
 }
 
 impl Platform for Host {
@@ -86,10 +88,18 @@ impl Platform for Host {
     }
     fn commit(&mut self, state: &[u8]) -> Result<(), PlatformFault> {
         let reason = if self.store.is_new() { "a new TPM" } else { "" };
-        self.store.save(state, reason).map_err(|refused| {
-            say!("the TPM state could not be stored: {}", refused.why);
-            PlatformFault::Unavailable
-        })
+        let saved = self.store.save(state, reason).map_err(|refused| refused.why);
+        let refused = core::mem::replace(&mut self.refused, saved.err());
+        match &self.refused {
+            None => Ok(()),
+            Some(why) => {
+                // Once: a guest that tries again and again does not fill the log.
+                if refused.as_ref() != Some(why) {
+                    say!("the TPM state could not be stored: {why}");
+                }
+                Err(PlatformFault::Unavailable)
+            }
+        }
     }
     fn cancelled(&mut self) -> bool {
         self.cancel.load(Ordering::Relaxed)
@@ -161,7 +171,7 @@ impl Tpm {
         Self {
             maker,
             engine: None,
-            host: Host { store: store.into(), key, started: Instant::now(), cancel },
+            host: Host { store: store.into(), key, started: Instant::now(), cancel, refused: None },
             migration_key,
             manners,
             received_permanent: None,

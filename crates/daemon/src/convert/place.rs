@@ -7,6 +7,8 @@ use crate::seal::SealKey;
 use crate::storage;
 use sealwright_state::swtpm::{Folder, Linear, MAX_BLOB, Part, SwtpmError, SwtpmKey, open, seal};
 use sealwright_state::{Generation, KeyManager, StateError, Store, VmId};
+use std::fs::File;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use zeroize::Zeroizing;
@@ -135,13 +137,19 @@ impl Swtpm {
         Ok(self.read(Part::Permanent)?.is_some())
     }
 
-    /// Everything there, out of its envelopes. What opens with `other` only was converted to it already.
-    pub(super) fn states(&self, key: Option<&SwtpmKey>, other: Option<&SwtpmKey>) -> Result<States, Failure> {
+    /// Everything at this place, out of its envelopes. What opens with `other` only was converted to it already.
+    pub(super) fn states(
+        &self,
+        place: &Place,
+        key: Option<&SwtpmKey>,
+        other: Option<&SwtpmKey>,
+    ) -> Result<States, Failure> {
         let opened = |bytes: &[u8]| match open(bytes, key) {
             Err(fault) if key != other => open(bytes, other).map_err(|_| said(&fault)),
             opened => opened.map_err(|fault| said(&fault)),
         };
-        let permanent = self.read(Part::Permanent)?.ok_or_else(|| failure!("there is no permanent state of swtpm"))?;
+        let permanent =
+            self.read(Part::Permanent)?.ok_or_else(|| failure!("there is no permanent state in {place}"))?;
         let volatile = self.read(Part::Volatile)?;
         let volatile = volatile.map(|bytes| opened(&bytes)).transpose()?;
         Ok(States { permanent: opened(&permanent)?, volatile, vm: None, generation: None })
@@ -183,8 +191,11 @@ impl Swtpm {
 pub(super) fn parts(permanent: &Path, volatile: Option<&Path>, key: Option<&SwtpmKey>) -> Result<States, Failure> {
     let read = |path: &Path| -> Result<Zeroizing<Vec<u8>>, Failure> {
         let place = path.display().to_string();
-        let bytes = std::fs::read(path).map_err(|e| failure!("cannot read {place}: {e}"))?;
-        let bytes = Zeroizing::new(bytes);
+        // Room from the start: growing would leave copies behind.
+        let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_BLOB.saturating_add(1)));
+        let most = u64::try_from(MAX_BLOB).unwrap_or(u64::MAX).saturating_add(1);
+        let read = File::open(path).and_then(|file| file.take(most).read_to_end(&mut bytes));
+        read.map_err(|e| failure!("cannot read {place}: {e}"))?;
         if bytes.is_empty() {
             return Err(said(&SwtpmError::Empty { place }));
         }

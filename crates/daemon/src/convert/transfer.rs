@@ -114,7 +114,7 @@ fn source(end: &End, generation: Option<u64>) -> Result<(Held, States), Failure>
         Place::Swtpm(_) | Place::SwtpmFile(_) => {
             let key = end.swtpm_key()?;
             let swtpm = Swtpm::open(&end.place, None, false)?;
-            let states = swtpm.states(key.as_ref(), key.as_ref())?;
+            let states = swtpm.states(&end.place, key.as_ref(), key.as_ref())?;
             Ok((Held::Swtpm(swtpm), states))
         }
     }
@@ -188,7 +188,7 @@ fn in_place(transfer: &Transfer) -> Result<States, Failure> {
         place => {
             let (old, new) = (from.swtpm_key()?, to.swtpm_key()?);
             let mut swtpm = Swtpm::open(place, transfer.mode, false)?;
-            let states = swtpm.states(old.as_ref(), new.as_ref())?;
+            let states = swtpm.states(place, old.as_ref(), new.as_ref())?;
             swtpm.store(&states, new.as_ref())?;
             Ok(states)
         }

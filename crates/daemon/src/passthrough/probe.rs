@@ -46,7 +46,7 @@ fn word(bytes: &[u8], index: usize) -> Option<u32> {
 
 /// The response code and what follows it.
 fn ask(device: &mut Device, command: &[u8]) -> Result<(u32, Vec<u8>), String> {
-    let response = device.transmit(command).map_err(|fault| fault.to_string())?;
+    let response = device.transmit(command).map_err(|fault| format!("it does not answer as a TPM does: {fault}"))?;
     match response.split_at_checked(10) {
         Some(([0x80, 0x01 | 0x02, .., a, b, c, d], rest)) => Ok((u32::from_be_bytes([*a, *b, *c, *d]), rest.to_vec())),
         _ => Err("it is no TPM 2.0: its answers have another form".to_owned()),
