@@ -53,6 +53,12 @@ impl Tpm<'_> {
         self.state.permanent.profile.limits()
     }
 
+    /// True if the TPM has a command: one of the table that its profile does not leave out.
+    pub(crate) fn has_command(&self, code: u32) -> bool {
+        crate::commands::TABLE.iter().any(|entry| entry.spec.code == code)
+            && self.limits().is_none_or(|limits| limits.command(code))
+    }
+
     /// True if the profile has an attribute.
     pub(crate) fn has_attribute(&self, attribute: u16) -> bool {
         self.limits().is_some_and(|limits| limits.has(attribute))

@@ -14,6 +14,7 @@ providers::both!(
     a_policy_over_parameters,
     read_only_mode,
     public_areas_with_a_type_of_handle,
+    commands_that_the_profile_leaves_out,
 );
 
 /// KDF2 with SHA-256.
@@ -130,4 +131,23 @@ fn public_areas_with_a_type_of_handle(crypto: &'static Crypto) {
     let (area, rest) = take(&older[10..]);
     assert_eq!((area, take(rest).0), (&public[..], &name[..]));
     assert_eq!(code(&m.plain(0x19E, &[&NULL.to_be_bytes()])), 0x184);
+}
+
+/// A command that the profile leaves out is unknown to the commands that name others, as it is to a TPM built without it.
+fn commands_that_the_profile_leaves_out(crypto: &'static Crypto) {
+    /// ECC_Encrypt, which libtpms 0.9 does not have.
+    const LATER: u32 = 0x199;
+    for (profile, known) in [("null", false), ("default-v1", true)] {
+        let mut m = Machine::of_profile(crypto, profile);
+        let (trial, _) = m.session(3, &[0, 0x10]);
+        let refusal = code(&m.plain(0x16C, &[&trial.to_be_bytes(), &LATER.to_be_bytes()]));
+        assert_eq!(refusal, if known { 0 } else { 0x1E4 }, "TPM_RC_POLICY_CC of parameter 1 without it");
+        // No new hash; ReadClock and the command are to be audited.
+        let lists = [&[0u8, 0x10][..], &[0, 0, 0, 2], &0x181u32.to_be_bytes(), &LATER.to_be_bytes(), &[0; 4]].concat();
+        assert_eq!(code(&m.with(0x140, &[OWNER], &[password(b"")], &lists)), 0);
+        let audited = m.plain(0x17A, &[&4u32.to_be_bytes(), &0u32.to_be_bytes(), &100u32.to_be_bytes()]);
+        let codes: Vec<u32> = audited[19..].chunks_exact(4).map(|word| u32_at(word, 0)).collect();
+        let expected: &[u32] = if known { &[0x140, 0x181, LATER] } else { &[0x140, 0x181] };
+        assert_eq!(codes, expected, "{profile}");
+    }
 }

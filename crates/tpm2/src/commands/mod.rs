@@ -158,5 +158,5 @@ pub(crate) fn may_need_presence(code: u32) -> bool {
     matches!(
         code,
         0x11F..=0x122 | 0x124..=0x12E | 0x130..=0x132 | 0x13B | 0x13F | 0x19D | 0x1A0
-    ) && TABLE.iter().any(|entry| entry.spec.code == code)
+    )
 }

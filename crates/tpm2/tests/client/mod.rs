@@ -5,6 +5,7 @@ use crate::host::Host;
 use sealwright_core::Engine;
 use sealwright_crypto::{Crypto, HashAlg, RUST};
 use sealwright_tpm2::Tpm2;
+use sealwright_tpm2::profile::{Choice, Profile};
 
 pub(crate) const NULL: u32 = 0x4000_0007;
 pub(crate) const OWNER: u32 = 0x4000_0001;
@@ -18,8 +19,17 @@ pub(crate) struct Machine {
 impl Machine {
     /// A new TPM after Startup(CLEAR).
     pub(crate) fn new(crypto: &'static Crypto) -> Self {
+        Self::with_profile(crypto, Profile::default())
+    }
+
+    /// One with a profile that has a name.
+    pub(crate) fn of_profile(crypto: &'static Crypto, name: &str) -> Self {
+        Self::with_profile(crypto, Profile::of_choice(&Choice { name, ..Choice::default() }).unwrap())
+    }
+
+    fn with_profile(crypto: &'static Crypto, profile: Profile) -> Self {
         let mut host = Host::default();
-        let tpm = Tpm2::manufacture(crypto, &mut host).unwrap();
+        let tpm = Tpm2::manufacture_with(crypto, &mut host, profile).unwrap();
         let mut machine = Self { tpm, host };
         machine.power_cycle();
         machine

@@ -39,9 +39,8 @@ impl Execute for SetCommandCodeAuditStatus {
             tpm.reset_mut().command_audit_digest = begun;
             return Ok(());
         }
-        let known = |code: u32| crate::commands::TABLE.iter().any(|entry| entry.spec.code == code);
-        for code in self.set_list.iter().copied().filter(|code| *code != SHUTDOWN && known(*code)) {
-            if !tpm.state.permanent.audit_commands.contains(code) {
+        for code in self.set_list.iter().copied().filter(|code| *code != SHUTDOWN) {
+            if tpm.has_command(code) && !tpm.state.permanent.audit_commands.contains(code) {
                 tpm.permanent_mut().audit_commands.add(code);
             }
         }

@@ -23,10 +23,12 @@ pub struct PpCommands {
 
 impl Execute for PpCommands {
     fn execute(self, tpm: &mut Tpm<'_>) -> Result<(), Fault> {
-        let permanent = tpm.permanent_mut();
-        for code in self.set_list.iter().filter(|code| crate::commands::may_need_presence(**code)) {
-            permanent.pp_commands.add(*code);
+        for code in self.set_list.iter().copied().filter(|code| crate::commands::may_need_presence(*code)) {
+            if tpm.has_command(code) {
+                tpm.permanent_mut().pp_commands.add(code);
+            }
         }
+        let permanent = tpm.permanent_mut();
         for code in self.clear_list.iter().filter(|code| **code != <Self as Command>::SPEC.code) {
             permanent.pp_commands.remove(*code);
         }

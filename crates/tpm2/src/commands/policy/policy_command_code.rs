@@ -25,7 +25,7 @@ impl Execute for PolicyCommandCode {
         if before != 0 && before != self.code {
             return Err(Fault::VALUE.at_parameter(1));
         }
-        if !crate::commands::TABLE.iter().any(|entry| entry.spec.code == self.code) {
+        if !tpm.has_command(self.code) {
             return Err(Fault::POLICY_CC.at_parameter(1));
         }
         tpm.extend_policy(session, &[&0x16Cu32.to_be_bytes(), &self.code.to_be_bytes()])?;
