@@ -1,8 +1,9 @@
 //! The Sealwright crypto provider on AWS-LC.
 //!
 //! [`NATIVE`] takes from the native library what it does much faster than portable code: RSA, the prime test, and the
-//! NIST curves. All other parts are those of [`sealwright_crypto::rust`], so both providers give the same bytes. The
-//! choice is argued in `docs/decisions/0002-native-provider.md`.
+//! NIST curves. Where the processor has AVX-512 IFMA, eight candidates for a prime are tested at once by code of its
+//! own. All other parts are those of [`sealwright_crypto::rust`], so both providers give the same bytes. The choice is
+//! argued in `docs/decisions/0002-native-provider.md`.
 #![cfg_attr(
     not(test),
     deny(
@@ -20,6 +21,7 @@
 mod bignum;
 mod ecc;
 mod group;
+mod lanes;
 mod rsa;
 
 pub use ecc::NativeEcc;

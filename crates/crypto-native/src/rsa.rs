@@ -1,6 +1,7 @@
 //! RSA arithmetic and the prime test on the native library.
 
 use crate::bignum::{Modulus, Number};
+use crate::lanes::{LANES, Lanes};
 use sealwright_crypto::rust::RustRsa;
 use sealwright_crypto::{CryptoError, Rsa, RsaKey};
 use zeroize::Zeroizing;
@@ -13,7 +14,7 @@ pub struct NativeRsa;
 const MAX_SIZE: usize = 512;
 
 /// Without leading zeros.
-fn significant(bytes: &[u8]) -> &[u8] {
+pub(crate) fn significant(bytes: &[u8]) -> &[u8] {
     let zeros = bytes.iter().take_while(|byte| **byte == 0).count();
     bytes.get(zeros..).unwrap_or_default()
 }
@@ -73,16 +74,28 @@ impl Rsa for NativeRsa {
         inverse(value, prime).ok_or(CryptoError::InvalidInput)
     }
 
-    fn lanes(&self) -> usize {
-        2
+    fn lanes(&self, bits: usize) -> usize {
+        match Lanes::found() {
+            Some(_) if bits <= Lanes::BITS => LANES,
+            _ => 2,
+        }
     }
 
     fn fermat(&self, candidates: &[Zeroizing<Vec<u8>>]) -> Vec<bool> {
-        candidates.chunks(2).flat_map(|pair| fermat(pair).into_iter().take(pair.len())).collect()
+        let mut verdicts = Vec::with_capacity(candidates.len());
+        for batch in candidates.chunks(LANES) {
+            match Lanes::found().and_then(|lanes| lanes.fermat(batch)) {
+                Some(eight) => verdicts.extend(eight.into_iter().take(batch.len())),
+                None => verdicts.extend(batch.chunks(2).flat_map(|pair| fermat(pair).into_iter().take(pair.len()))),
+            }
+        }
+        verdicts
     }
 
     fn miller_rabin(&self, candidate: &[u8], bases: &[Zeroizing<Vec<u8>>]) -> bool {
-        candidate_modulus(candidate).and_then(|w| miller_rabin(&w, bases)).unwrap_or(false)
+        let eight = || Lanes::found()?.miller_rabin(candidate, bases);
+        let two = || miller_rabin(&candidate_modulus(candidate)?, bases);
+        eight().or_else(two).unwrap_or(false)
     }
 }
 

@@ -112,7 +112,7 @@ fn search_field(
     let base = aligned(candidate);
     field.sieve(&base, prime_limit(bits));
     let mut left = field.count();
-    let lanes = crypto.rsa.lanes().max(1);
+    let lanes = crypto.rsa.lanes(bits).max(1);
     while left > 0 {
         if poll() {
             return Err(CryptoError::Cancelled);

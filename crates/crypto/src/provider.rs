@@ -290,8 +290,9 @@ pub trait Rsa: Sync {
     /// `value^-1 mod prime` in constant time, with the size of the prime; [`CryptoError::InvalidInput`] if a caller's
     /// `prime` is none.
     fn invert(&self, value: &[u8], prime: &[u8]) -> Result<Zeroizing<Vec<u8>>, CryptoError>;
-    /// How many candidates [`Rsa::fermat`] takes at once for little more than the price of one.
-    fn lanes(&self) -> usize {
+    /// How many candidates of `bits` [`Rsa::fermat`] takes at once for little more than the price of one.
+    fn lanes(&self, bits: usize) -> usize {
+        let _ = bits;
         1
     }
     /// Fermat's test to the base two, in constant time: for each odd candidate, false if it is certainly composite.
