@@ -59,6 +59,11 @@ impl Number {
         self.0.as_ptr()
     }
 
+    /// Hands the memory over to a type of the library that frees it.
+    pub(crate) fn into_raw(self) -> *mut c::BIGNUM {
+        core::mem::ManuallyDrop::new(self).as_mut_ptr()
+    }
+
     /// True if `self < other`.
     pub(crate) fn less(&self, other: &Self) -> bool {
         // SAFETY: reads two live numbers.

@@ -2,7 +2,7 @@
 
 use crate::bignum::Number;
 use crate::group::{Group, NativePoint};
-use sealwright_crypto::ecc::scalar;
+use sealwright_crypto::ecc::{Signature, scalar};
 use sealwright_crypto::rust::RustEcc;
 use sealwright_crypto::{CryptoError, Curve, Ecc, Point};
 
@@ -51,5 +51,20 @@ impl Ecc for NativeEcc {
             return RustEcc.add(curve, a, b);
         };
         NativePoint::parse(group, a)?.add(&NativePoint::parse(group, b)?)?.affine()
+    }
+
+    fn verify_ecdsa(
+        &self,
+        curve: Curve,
+        public: &Point,
+        digest: &[u8],
+        signature: &Signature,
+    ) -> Result<(), CryptoError> {
+        let Some(group) = Group::new(curve) else {
+            return RustEcc.verify_ecdsa(curve, public, digest, signature);
+        };
+        let public = NativePoint::parse(group, public)?;
+        let [r, s] = [&signature.r, &signature.s].map(|number| Number::from_bytes(number));
+        public.verifies(digest, r, s).then_some(()).ok_or(CryptoError::Mismatch)
     }
 }

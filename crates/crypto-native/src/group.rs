@@ -95,6 +95,16 @@ impl NativePoint {
         result.map(|()| out).ok_or(CryptoError::InvalidInput)
     }
 
+    /// True if `r` and `s` are an ECDSA signature of `digest` by the key with this public point. The library's own
+    /// verification, in variable time: an inversion modulo the order is the fast one, and the sum of products is compared
+    /// without a division.
+    pub(crate) fn verifies(&self, digest: &[u8], r: Number, s: Number) -> bool {
+        let (key, signature) = (PublicKey::new(self), NativeSignature::new(r, s));
+        // SAFETY: reads a slice of that length and live values; none of them is kept.
+        done(unsafe { c::ECDSA_do_verify(digest.as_ptr(), digest.len(), signature.0.as_ptr(), key.0.as_ptr()) })
+            .is_some()
+    }
+
     /// Affine coordinates; the point at infinity has none.
     pub(crate) fn affine(&self) -> Result<Point, CryptoError> {
         // SAFETY: reads a live point of this group.
@@ -123,5 +133,49 @@ impl Drop for NativePoint {
     fn drop(&mut self) {
         // SAFETY: the pointer came from the library, is owned by this value, and is not used again.
         unsafe { c::EC_POINT_clear_free(self.point.as_ptr()) };
+    }
+}
+
+/// A public point in the form that the library verifies with.
+struct PublicKey(NonNull<c::EC_KEY>);
+
+impl PublicKey {
+    fn new(point: &NativePoint) -> Self {
+        // SAFETY: takes no argument; the result is owned here and freed in `drop` only.
+        let key = Self(allocated(unsafe { c::EC_KEY_new() }));
+        // SAFETY: writes the live key; the group is a constant, and the point of this group is copied. A refusal (the
+        // point at infinity) leaves a key without a point, with which nothing verifies.
+        let _ = done(unsafe {
+            c::EC_KEY_set_group(key.0.as_ptr(), point.group.constants)
+                & c::EC_KEY_set_public_key(key.0.as_ptr(), point.point.as_ptr())
+        });
+        key
+    }
+}
+
+impl Drop for PublicKey {
+    fn drop(&mut self) {
+        // SAFETY: the pointer came from the library, is owned by this value, and is not used again.
+        unsafe { c::EC_KEY_free(self.0.as_ptr()) };
+    }
+}
+
+/// A signature of two numbers.
+struct NativeSignature(NonNull<c::ECDSA_SIG>);
+
+impl NativeSignature {
+    fn new(r: Number, s: Number) -> Self {
+        // SAFETY: takes no argument; the result is owned here and freed in `drop` only.
+        let signature = Self(allocated(unsafe { c::ECDSA_SIG_new() }));
+        // SAFETY: both numbers are live and owned by nobody else; the signature frees them. It refuses only null.
+        let _ = done(unsafe { c::ECDSA_SIG_set0(signature.0.as_ptr(), r.into_raw(), s.into_raw()) });
+        signature
+    }
+}
+
+impl Drop for NativeSignature {
+    fn drop(&mut self) {
+        // SAFETY: the pointer came from the library, is owned by this value, and is not used again.
+        unsafe { c::ECDSA_SIG_free(self.0.as_ptr()) };
     }
 }

@@ -2,10 +2,11 @@
 //!
 //! All numbers are big-endian byte strings. Lengths of outputs are fixed by the algorithm and named on each method.
 
+use crate::ecc::{Signature, ecdsa};
 use alloc::vec::Vec;
 use core::fmt;
 use once_cell::race::OnceBox;
-use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing};
+use zeroize::{Zeroize, ZeroizeOnDrop, Zeroizing, optimization_barrier};
 
 /// A source of all primitive operations. Schemes are built on top of it in this crate.
 #[derive(Clone, Copy)]
@@ -125,7 +126,7 @@ impl HashAlg {
 }
 
 /// A digest of up to 64 bytes, held in place.
-#[derive(Clone, Copy, Zeroize)]
+#[derive(Clone, Copy)]
 pub struct Digest {
     len: u8,
     bytes: [u8; 64],
@@ -135,11 +136,19 @@ impl Digest {
     /// Copies `bytes`; anything after the 64th is dropped.
     pub fn new(bytes: &[u8]) -> Self {
         let mut d = Self { len: 0, bytes: [0; 64] };
-        for (to, from) in d.bytes.iter_mut().zip(bytes) {
-            *to = *from;
-            d.len = d.len.saturating_add(1);
+        let len = bytes.len().min(d.bytes.len());
+        if let (Some(to), Some(from)) = (d.bytes.get_mut(..len), bytes.get(..len)) {
+            to.copy_from_slice(from);
+            d.len = len as u8;
         }
         d
+    }
+}
+
+impl Zeroize for Digest {
+    fn zeroize(&mut self) {
+        *self = Self { len: 0, bytes: [0; 64] };
+        optimization_barrier(self);
     }
 }
 
@@ -397,4 +406,16 @@ pub trait Ecc: Sync {
     fn mul_add(&self, curve: Curve, u: &[u8], v: &[u8], point: &Point) -> Result<Point, CryptoError>;
     /// The sum of two points.
     fn add(&self, curve: Curve, a: &Point, b: &Point) -> Result<Point, CryptoError>;
+    /// Verifies an ECDSA signature of `digest` (FIPS 186-4, 6.4), whose numbers are in the range of one:
+    /// [`CryptoError::Mismatch`] if it is not right, [`CryptoError::InvalidInput`] if the key is not on the curve. All of
+    /// it is public, so not constant time. A provider of its own way spares inversions that the sum of products needs.
+    fn verify_ecdsa(
+        &self,
+        curve: Curve,
+        public: &Point,
+        digest: &[u8],
+        signature: &Signature,
+    ) -> Result<(), CryptoError> {
+        ecdsa::verify_by_sum(self, curve, public, digest, signature)
+    }
 }

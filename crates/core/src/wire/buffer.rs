@@ -1,7 +1,7 @@
 use super::{Reader, Wire, Writer};
 use crate::Fault;
 use core::{fmt, ops::Deref};
-use zeroize::Zeroize;
+use zeroize::{Zeroize, optimization_barrier};
 
 /// A TPM2B: up to `N` bytes with a 16-bit size in front, held in place. Longer input is TPM_RC_SIZE.
 #[derive(Clone, Copy)]
@@ -71,8 +71,11 @@ impl<const N: usize> fmt::Debug for Buffer<N> {
 
 impl<const N: usize> Zeroize for Buffer<N> {
     fn zeroize(&mut self) {
-        self.bytes.zeroize();
+        // By words instead of by bytes, as `[u8]::zeroize` does it: some buffers are large, and there are several in a
+        // command.
+        self.bytes = [0; N];
         self.len = 0;
+        optimization_barrier(self);
     }
 }
 

@@ -1,7 +1,7 @@
 //! ECDSA (FIPS 186-4, 6; TPM_ALG_ECDSA).
 
 use super::{Signature, TRIES, random_scalar, scalar};
-use crate::{Crypto, CryptoError, Curve, Point, Random};
+use crate::{Crypto, CryptoError, Curve, Ecc, Point, Random};
 use alloc::vec::Vec;
 use zeroize::Zeroizing;
 
@@ -51,10 +51,21 @@ pub fn verify(
     signature: &Signature,
 ) -> Result<(), CryptoError> {
     signature.check_range(curve)?;
+    crypto.ecc.verify_ecdsa(curve, public, digest, signature)
+}
+
+/// The verification for providers that only calculate with points.
+pub(crate) fn verify_by_sum<E: Ecc + ?Sized>(
+    ecc: &E,
+    curve: Curve,
+    public: &Point,
+    digest: &[u8],
+    signature: &Signature,
+) -> Result<(), CryptoError> {
     let w = scalar::inverse(curve, &signature.s)?;
     let u1 = scalar::mul(curve, &truncate(curve, digest), &w);
     let u2 = scalar::mul(curve, &signature.r, &w);
-    let point = super::verification_point(crypto, curve, &u1, &u2, public)?;
+    let point = super::verification_point(ecc, curve, &u1, &u2, public)?;
     let same = Zeroizing::new(scalar::sub(curve, &point.x, &signature.r));
     scalar::is_zero(&same).then_some(()).ok_or(CryptoError::Mismatch)
 }

@@ -18,7 +18,7 @@ pub mod sm2;
 pub use parameters::CurveParameters;
 pub use scalar::{Scalar, random_scalar};
 
-use crate::{Crypto, CryptoError, Curve, Point, Random};
+use crate::{Crypto, CryptoError, Curve, Ecc, Point, Random};
 use alloc::vec::Vec;
 
 /// A signature of two numbers (Part 2, 11.2.3, TPMS_SIGNATURE_ECC).
@@ -39,8 +39,14 @@ impl Signature {
 }
 
 /// `a G + b Q` of a verification: at infinity no signature is right.
-fn verification_point(crypto: &Crypto, curve: Curve, a: &[u8], b: &[u8], public: &Point) -> Result<Point, CryptoError> {
-    crypto.ecc.mul_add(curve, a, b, public).map_err(|fault| match fault {
+fn verification_point<E: Ecc + ?Sized>(
+    ecc: &E,
+    curve: Curve,
+    a: &[u8],
+    b: &[u8],
+    public: &Point,
+) -> Result<Point, CryptoError> {
+    ecc.mul_add(curve, a, b, public).map_err(|fault| match fault {
         CryptoError::NoResult => CryptoError::Mismatch,
         other => other,
     })

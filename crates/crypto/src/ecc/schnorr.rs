@@ -57,7 +57,7 @@ pub fn verify(
 ) -> Result<(), CryptoError> {
     signature.check_range(curve)?;
     let minus_r = scalar::sub(curve, &[], &signature.r);
-    let point = super::verification_point(crypto, curve, &signature.s, &minus_r, public)?;
+    let point = super::verification_point(crypto.ecc, curve, &signature.s, &minus_r, public)?;
     let r = challenge(crypto, curve, hash, &point.x, digest);
     // Both sides as numbers below the order: a challenge above it never equals a signature in range.
     let same = scalar::in_range(curve, &r) && scalar::reduced(curve, &r) == scalar::reduced(curve, &signature.r);

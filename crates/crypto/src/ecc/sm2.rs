@@ -41,7 +41,7 @@ pub fn verify(
     if scalar::is_zero(&t) {
         return Err(CryptoError::Mismatch);
     }
-    let point = super::verification_point(crypto, curve, &signature.s, &t, public)?;
+    let point = super::verification_point(crypto.ecc, curve, &signature.s, &t, public)?;
     let r = scalar::add(curve, digest, &point.x);
     (r == scalar::reduced(curve, &signature.r)).then_some(()).ok_or(CryptoError::Mismatch)
 }

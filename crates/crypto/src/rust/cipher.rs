@@ -165,6 +165,7 @@ impl<S: ArraySize> BlockCipherEncClosure for Encrypting<'_, S> {
             }
         };
         let data = match (mode, encrypt) {
+            (CipherMode::Cfb, true) => encrypt_whole(backend, iv, data),
             (CipherMode::Cfb, false) => decrypt_groups(backend, iv, data),
             _ => data,
         };
@@ -203,6 +204,19 @@ impl<S: ArraySize> BlockCipherEncClosure for Encrypting<'_, S> {
             }
         }
     }
+}
+
+/// Encrypts the whole blocks of `data` by CFB; gives what is left. With the size known the value that is chained stays in
+/// registers.
+fn encrypt_whole<'a, B: BlockCipherEncBackend>(backend: &B, iv: &mut [u8], data: &'a mut [u8]) -> &'a mut [u8] {
+    let Ok(chained) = <&mut Array<u8, B::BlockSize>>::try_from(iv) else { return data };
+    let (blocks, rest) = Array::slice_as_chunks_mut(data);
+    for block in blocks {
+        backend.encrypt_block_inplace(chained);
+        xor(chained, block);
+        block.clone_from(chained);
+    }
+    rest
 }
 
 /// Decrypts by CFB as many blocks as the processor encrypts at once, again and again; gives what is left. The blocks to

@@ -62,9 +62,29 @@ pub(crate) const ROWS: &[Row] = &[
     },
     Row { name: "PCR_Extend (sha256)", prepare: |_| once(command(0x182, &[16], 1, &banks(&[HashAlg::Sha256]))) },
     Row { name: "PCR_Extend (4 banks)", prepare: |_| once(command(0x182, &[16], 1, &banks(&HashAlg::ALL))) },
+    Row { name: "PCR_Event (256 B)", prepare: |_| once(command(0x13C, &[16], 1, &sized(&[3; 256]))) },
     Row {
         name: "Hash 1 KiB sha256",
         prepare: |_| once(command(0x17D, &[], 0, &[sized(&[1; 1024]), vec![0, 0x0B, 0x40, 0, 0, 7]].concat())),
+    },
+    Row {
+        name: "Hash 1 KiB sha512",
+        prepare: |_| once(command(0x17D, &[], 0, &[sized(&[1; 1024]), vec![0, 0x0D, 0x40, 0, 0, 7]].concat())),
+    },
+    Row {
+        name: "EncryptDecrypt2 (1 KiB AES-128-CFB)",
+        prepare: |m| {
+            let key = m.primary(&symmetric());
+            let parameters = [sized(&[4; 1024]), vec![0, 0, 0x43], sized(&[0; 16])].concat();
+            once(command(0x193, &[key], 1, &parameters))
+        },
+    },
+    Row {
+        name: "HMAC (1 KiB)",
+        prepare: |m| {
+            let key = m.primary(&keyed());
+            once(command(0x155, &[key], 1, &[sized(&[5; 1024]), vec![0, 0x10]].concat()))
+        },
     },
     Row { name: "StartAuthSession + FlushContext", prepare: |_| flushed(command(0x176, &[NULL; 2], 0, &session())) },
     Row { name: "NV_Read (32 B)", prepare: |m| once(command(0x14E, &[m.index(); 2], 1, &[0, 32, 0, 0])) },
@@ -113,6 +133,8 @@ pub(crate) const ROWS: &[Row] = &[
             once(command(0x15D, &[key], 1, &to_sign()))
         },
     },
+    Row { name: "VerifySignature P-256", prepare: |m| m.verify(3, 32) },
+    Row { name: "VerifySignature P-384", prepare: |m| m.verify(4, 48) },
     Row {
         name: "Sign RSA-2048 RSASSA",
         prepare: |m| {
@@ -169,6 +191,13 @@ impl Machine {
     fn loaded(&mut self, template: &[u8], data: &[u8]) -> u32 {
         let load = self.load(template, data);
         self.handle(&load.command)
+    }
+
+    /// The verification of a signature by a new key, whose numbers have `size` bytes.
+    fn verify(&mut self, curve: u8, size: usize) -> Repeated {
+        let key = self.primary(&signing(curve));
+        let signature = self.run(&command(0x15D, &[key], 1, &to_sign()))[14..][..8 + 2 * size].to_vec();
+        once(command(0x177, &[key], 0, &[sized(&[5; 32]), signature].concat()))
     }
 
     /// A written index of 32 bytes.
@@ -238,6 +267,16 @@ fn signing(curve: u8) -> Vec<u8> {
 /// An RSASSA key of 2048 bits with SHA-256.
 fn signing_rsa() -> Vec<u8> {
     vec![0, 1, 0, 0x0B, 0, 4, 4, 0x72, 0, 0, 0, 0x10, 0, 0x14, 0, 0x0B, 8, 0, 0, 0, 0, 0, 0, 0]
+}
+
+/// An AES-128 key without a mode of its own, to encrypt and to decrypt.
+fn symmetric() -> Vec<u8> {
+    vec![0, 0x25, 0, 0x0B, 0, 6, 4, 0x72, 0, 0, 0, 6, 0, 128, 0, 0x43, 0, 0]
+}
+
+/// An HMAC key with SHA-256.
+fn keyed() -> Vec<u8> {
+    vec![0, 8, 0, 0x0B, 0, 4, 4, 0x72, 0, 0, 0, 5, 0, 0x0B, 0, 0]
 }
 
 /// A digest in the key's own scheme.
