@@ -11,6 +11,7 @@ use sealwright_tpm2::Tpm2;
 
 providers::both!(
     sealed_data_come_back,
+    keys_of_callers_for_hmac,
     primary_objects_are_the_same_again_and_persist,
     credentials_open,
     created_and_loaded_at_once,
@@ -130,6 +131,27 @@ fn sealed_data_come_back(crypto: &'static Crypto) {
     // Data neither given nor made by the TPM.
     let parameters = [sized(&[0; 4]), sized(&sealed(0x52)), sized(&[]), vec![0; 4]].concat();
     assert_eq!(m.run(0x153, &[parent], &[b""], &parameters), Err(0x2C2), "TPM_RC_ATTRIBUTES, parameter 2");
+}
+
+/// A key that is given may be of any length up to a block of the hash (Part 3, TPM2_Create).
+fn keys_of_callers_for_hmac(crypto: &'static Crypto) {
+    let mut m = Machine::new(crypto);
+    let parent = m.primary(OWNER, &storage(STORAGE));
+    // A signing key for HMAC with SHA-256.
+    let template = [&[0, 8, 0, 0x0B][..], &0x0004_0052u32.to_be_bytes(), &[0, 0, 0, 5, 0, 0x0B, 0, 0]].concat();
+    // RFC 4231, test case 2.
+    let (private, public) = m.create(parent, b"", b"Jefe", &template);
+    let key = m.load(parent, &private, &public).unwrap();
+    let answer = m.run(0x155, &[key], &[b""], &[sized(b"what do ya want for nothing?"), vec![0, 0x0B]].concat());
+    let expected: [u8; 32] = [
+        0x5B, 0xDC, 0xC1, 0x46, 0xBF, 0x60, 0x75, 0x4E, 0x6A, 0x04, 0x24, 0x26, 0x08, 0x95, 0x75, 0xC7, 0x5A, 0x00,
+        0x3F, 0x08, 0x9D, 0x27, 0x39, 0x83, 0x9D, 0xEC, 0x58, 0xB9, 0x64, 0xEC, 0x38, 0x43,
+    ];
+    assert_eq!(take(&mut &answer.unwrap()[4..]), expected);
+    m.create(parent, b"", &[7; 64], &template);
+    let sensitive = sized(&[sized(b""), sized(&[7; 65])].concat());
+    let parameters = [sensitive, sized(&template), sized(&[]), vec![0; 4]].concat();
+    assert_eq!(m.run(0x153, &[parent], &[b""], &parameters), Err(0x95), "TPM_RC_SIZE");
 }
 
 fn primary_objects_are_the_same_again_and_persist(crypto: &'static Crypto) {
