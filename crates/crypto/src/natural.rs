@@ -121,6 +121,19 @@ pub(crate) fn rem(limbs: &[u64], by: u32) -> u32 {
     limbs.iter().rev().fold(0, |rem, limb| step(step(rem, limb >> 32), limb & 0xffff_ffff)) as u32
 }
 
+/// The remainder of a division by an odd number below 2^61, by multiplications (Montgomery's); 0 if that is 0.
+pub(crate) fn rem_odd(limbs: &[u64], by: u64) -> u64 {
+    let inverse = negative_inverse(by);
+    let wide = |a: u64, b: u64| u128::from(a).wrapping_mul(u128::from(b));
+    // The quotient by 2^64 modulo `by`: below 3 by if the number is below 2^65 by.
+    let down = |number: u128| (number.wrapping_add(wide((number as u64).wrapping_mul(inverse), by)) >> 64) as u64;
+    // 2^64 and 2^128 modulo `by`: the latter is what 2^64 becomes in Montgomery's representation.
+    let one = by.wrapping_neg().checked_rem(by).unwrap_or(0);
+    let two = (0..6).fold(one.wrapping_mul(2), |power, _| down(wide(power, power)));
+    let step = |rem: u64, limb: &u64| down(wide(rem, two).wrapping_add(wide(*limb, one)));
+    limbs.iter().rev().fold(0, step).checked_rem(by).unwrap_or(0)
+}
+
 /// `-1 / odd` modulo 2^64, by Newton's iteration.
 pub(crate) const fn negative_inverse(odd: u64) -> u64 {
     // An odd number is its own inverse modulo 8; each step doubles the number of right bits: 3, 6, 12, 24, 48, 96.
@@ -209,6 +222,16 @@ mod tests {
         assert!(less(&a, &b) && !less(&b, &a) && !less(&a, &a));
         assert_eq!((bits(&a), bits(&b), bits(&[0, 0])), (96, 125, 0));
         assert_eq!(rem(&b, 65_537), 0x887a);
+        let ones = [u64::MAX; 32];
+        for number in [&a[..], &b, &product, &ones, &[], &[5]] {
+            for by in [1, 3, 105, 65_537, 0xffff_fffb, u32::MAX] {
+                assert_eq!(rem_odd(number, u64::from(by)), u64::from(rem(number, by)), "{by}");
+            }
+        }
+        // 2^a modulo 2^b - 1 is 2 to the remainder of a by b.
+        assert_eq!(rem_odd(&[0, 0, 0, 1], (1 << 61) - 1), 1 << 9);
+        assert_eq!(rem_odd(&ones, (1 << 48) - 1), (1 << 32) - 1);
+        assert_eq!(rem_odd(&b, 0), 0);
         assert_eq!(negative_inverse(0xdead_beef_0000_0001).wrapping_mul(0xdead_beef_0000_0001), u64::MAX);
     }
 }

@@ -209,12 +209,13 @@ impl Field {
     fn sieve(&mut self, base: &[u64], limit: u16) {
         self.0.fill(u64::MAX);
         let primes = PRIMES.split_at_checked(PRIMES.partition_point(|prime| *prime <= limit)).unwrap_or_default().0;
-        // The remainder of a product of two primes, which fits 32 bits, tells both.
-        for pair in primes.chunks(2) {
-            let product = pair.iter().fold(1, |product, prime| product * u32::from(*prime));
-            let rem = natural::rem(base, product);
-            for prime in pair {
-                self.strike(u32::from(*prime), rem.checked_rem(u32::from(*prime)).unwrap_or(0));
+        // The remainder of a product of three primes, which is below 2^48, tells all of them.
+        for three in primes.chunks(3) {
+            let product = three.iter().fold(1, |product, prime| product * u64::from(*prime));
+            let rem = natural::rem_odd(base, product);
+            for prime in three {
+                let rem = rem.checked_rem(u64::from(*prime)).unwrap_or(0);
+                self.strike(u32::from(*prime), rem as u32);
             }
         }
     }
