@@ -1,11 +1,11 @@
 //! `--pcap`: commands and responses in a capture file (pcapng) that Wireshark reads, as TCP segments between a client and
 //! port 2321 of this host. There is everything in it that the guest sends, passwords too.
 
-use crate::descriptor;
 use crate::failure::{Failure, failure};
 use crate::log::say;
 use crate::options::{PcapOption, Source};
 use rustix::fs::{Mode, OFlags};
+use sealwright_keys::descriptor;
 use std::fs::File;
 use std::io::{Seek, SeekFrom, Write};
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -92,7 +92,7 @@ impl Capture {
                     .map_err(|e| failure!("--pcap: cannot open {}: {e}", path.display()))?
             }
             Source::Descriptor(number) => {
-                let fd = descriptor::take(*number).map_err(|e| failure!("--pcap: {e}"))?;
+                let fd = descriptor(*number).map_err(|e| failure!("--pcap: {e}"))?;
                 if option.truncate {
                     // A pipe cannot be truncated; then there is nothing to truncate.
                     let _ = rustix::fs::ftruncate(&fd, 0);
@@ -107,7 +107,7 @@ impl Capture {
         // A pipe has no end to go to.
         let _ = file.seek(SeekFrom::End(0));
         let mut random = [0; 10];
-        crate::random::fill(&mut random).map_err(|e| failure!("--pcap: no random numbers: {e}"))?;
+        sealwright_state::entropy::fill(&mut random).map_err(|e| failure!("--pcap: {e}"))?;
         let [a, b, c, d, e, f, g, h, i, j] = random;
         let mut capture = Self {
             file,

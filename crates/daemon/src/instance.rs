@@ -3,6 +3,7 @@
 use crate::failure::{Failure, failure};
 use sealwright_core::{Engine, Platform, PlatformFault, StateFault};
 use sealwright_crypto::Crypto;
+use sealwright_state::entropy;
 use sealwright_tpm2::Tpm2;
 use sealwright_tpm2::libtpms::{ExportFault, ImportFault};
 use sealwright_tpm2::profile::Profile;
@@ -18,19 +19,24 @@ pub(crate) trait Maker: Send {
     /// The profile of the TPM of a permanent state.
     fn profile(&self, permanent: &[u8]) -> Result<Profile, StateFault>;
     /// The states of a TPM that libtpms wrote, in the engine's own format.
-    fn import(
-        &self,
-        platform: &mut dyn Platform,
-        permanent: &[u8],
-        volatile: Option<&[u8]>,
-    ) -> Result<Imported, ImportFault>;
+    fn import(&self, permanent: &[u8], volatile: Option<&[u8]>) -> Result<Imported, ImportFault>;
     /// The states of a TPM in libtpms's format, of those in the engine's own.
-    fn export(
-        &self,
-        platform: &mut dyn Platform,
-        permanent: &[u8],
-        volatile: Option<&[u8]>,
-    ) -> Result<Exported, NoExport>;
+    fn export(&self, permanent: &[u8], volatile: Option<&[u8]>) -> Result<Exported, NoExport>;
+}
+
+/// A platform for an engine that runs nothing: it takes over a state and gives it away again.
+struct Still;
+
+impl Platform for Still {
+    fn entropy(&mut self, out: &mut [u8]) -> Result<(), PlatformFault> {
+        entropy::fill(out).map_err(|_| PlatformFault::Entropy)
+    }
+    fn now(&mut self) -> u64 {
+        0
+    }
+    fn commit(&mut self, _: &[u8]) -> Result<(), PlatformFault> {
+        Err(PlatformFault::Unavailable)
+    }
 }
 
 /// Milliseconds since 1970.
@@ -91,33 +97,23 @@ impl Maker for Tpm2Maker {
         Ok(Tpm2::restore(self.0, permanent)?.profile().clone())
     }
 
-    fn import(
-        &self,
-        platform: &mut dyn Platform,
-        permanent: &[u8],
-        volatile: Option<&[u8]>,
-    ) -> Result<Imported, ImportFault> {
+    fn import(&self, permanent: &[u8], volatile: Option<&[u8]>) -> Result<Imported, ImportFault> {
         let mut tpm = Tpm2::from_libtpms_permanent(self.0, permanent)?;
         if let Some(volatile) = volatile {
-            tpm.resume_libtpms_volatile(platform, volatile, wall_clock())?;
+            tpm.resume_libtpms_volatile(&mut Still, volatile, wall_clock())?;
         }
         // The volatile state first: it is bound to the permanent one by everything but Clock.
-        let volatile = volatile.map(|_| Zeroizing::new(tpm.save_volatile(platform)));
+        let volatile = volatile.map(|_| Zeroizing::new(tpm.save_volatile(&mut Still)));
         Ok(Imported { permanent: Zeroizing::new(tpm.save_permanent()), volatile })
     }
 
-    fn export(
-        &self,
-        platform: &mut dyn Platform,
-        permanent: &[u8],
-        volatile: Option<&[u8]>,
-    ) -> Result<Exported, NoExport> {
+    fn export(&self, permanent: &[u8], volatile: Option<&[u8]>) -> Result<Exported, NoExport> {
         let mut tpm = Tpm2::restore(self.0, permanent).map_err(NoExport::State)?;
         let mut running = None;
         if let Some(bytes) = volatile {
-            tpm.resume(platform, bytes).map_err(NoExport::State)?;
+            tpm.resume(&mut Still, bytes).map_err(NoExport::State)?;
             let now = wall_clock().ok_or(NoExport::Clock)?;
-            running = Some(tpm.to_libtpms_volatile(platform, now).map_err(NoExport::Format)?);
+            running = Some(tpm.to_libtpms_volatile(&mut Still, now).map_err(NoExport::Format)?);
         }
         Ok(Exported { permanent: tpm.to_libtpms_permanent().map_err(NoExport::Format)?, volatile: running })
     }

@@ -1,6 +1,5 @@
 //! Sockets: made, bound and accepted, for both channels.
 
-use crate::descriptor;
 use crate::failure::{Failure, failure};
 use crate::options::Endpoint;
 use crate::user;
@@ -10,6 +9,7 @@ use rustix::fd::{AsFd, BorrowedFd, OwnedFd};
 use rustix::fs::{AtFlags, Mode};
 use rustix::io::Errno;
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType};
+use sealwright_keys::descriptor;
 use std::net::ToSocketAddrs;
 use std::path::PathBuf;
 
@@ -60,7 +60,7 @@ fn no_delay(fd: &OwnedFd) {
 }
 
 fn socket(option: &str, number: i32) -> Result<OwnedFd, Failure> {
-    let fd = descriptor::take(number).map_err(|e| failure!("--{option}: {e}"))?;
+    let fd = descriptor(number).map_err(|e| failure!("--{option}: {e}"))?;
     match rustix::net::sockopt::socket_type(&fd) {
         Ok(SocketType::STREAM) => Ok(fd),
         _ => Err(failure!("--{option}: file descriptor {number} is not a stream socket")),
@@ -70,7 +70,7 @@ fn socket(option: &str, number: i32) -> Result<OwnedFd, Failure> {
 /// A connected socket of the data channel, or a device: anything that commands can be read from, which a file cannot be.
 fn data(option: &str, number: i32) -> Result<OwnedFd, Failure> {
     use rustix::fs::FileType;
-    let fd = descriptor::take(number).map_err(|e| failure!("--{option}: {e}"))?;
+    let fd = descriptor(number).map_err(|e| failure!("--{option}: {e}"))?;
     let found = rustix::fs::fstat(&fd).map_err(|e| failure!("--{option}: cannot look at descriptor {number}: {e}"))?;
     match FileType::from_raw_mode(found.st_mode) {
         FileType::RegularFile | FileType::Directory | FileType::BlockDevice | FileType::Symlink => {

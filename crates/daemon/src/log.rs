@@ -47,7 +47,7 @@ pub(crate) fn open(option: &LogOption) -> Result<(), Failure> {
             file = Some(File::from(fd));
         }
     } else if let Some(n) = option.fd {
-        let fd = crate::descriptor::take(n).map_err(|e| failure!("--log: {e}"))?;
+        let fd = sealwright_keys::descriptor(n).map_err(|e| failure!("--log: {e}"))?;
         if option.truncate {
             // A pipe cannot be truncated; then there is nothing to truncate.
             let _ = rustix::fs::ftruncate(&fd, 0);

@@ -20,7 +20,7 @@ impl PidFile {
                     .map_err(|e| failure!("--pid: cannot open {}: {e}", path.display()))?;
                 (fd, Some(path.clone()))
             }
-            Source::Descriptor(n) => (crate::descriptor::take(*n).map_err(|e| failure!("--pid: {e}"))?, None),
+            Source::Descriptor(n) => (sealwright_keys::descriptor(*n).map_err(|e| failure!("--pid: {e}"))?, None),
         };
         let mut file = std::fs::File::from(fd);
         writeln!(file, "{}", std::process::id()).map_err(|e| failure!("--pid: cannot write: {e}"))?;

@@ -1,8 +1,8 @@
 //! The profile of a new TPM, from the command line.
 
-use crate::descriptor;
 use crate::failure::{Failure, failure};
 use crate::options::{Options, ProfileOption, ProfileSource, RemoveDisabled, StateFormat};
+use sealwright_keys::descriptor;
 use sealwright_tpm2::profile::{Choice, Profile, for_fips_hosts};
 use serde_json::Value;
 use std::fs::File;
@@ -86,7 +86,7 @@ fn chosen(option: &ProfileOption) -> Result<Profile, Failure> {
             Fields::parse(&read(file, &path.display().to_string())?)?
         }
         ProfileSource::Descriptor(number) => {
-            let fd = descriptor::take(*number).map_err(|e| failure!("--profile: {e}"))?;
+            let fd = descriptor(*number).map_err(|e| failure!("--profile: {e}"))?;
             Fields::parse(&read(File::from(fd), &format!("file descriptor {number}"))?)?
         }
     };

@@ -54,10 +54,10 @@ impl Maker for CounterMaker {
     fn profile(&self, _: &[u8]) -> Result<Profile, StateFault> {
         Ok(Profile::default())
     }
-    fn import(&self, _: &mut dyn Platform, permanent: &[u8], _: Option<&[u8]>) -> Result<Imported, ImportFault> {
+    fn import(&self, permanent: &[u8], _: Option<&[u8]>) -> Result<Imported, ImportFault> {
         Ok(Imported { permanent: permanent.to_vec().into(), volatile: None })
     }
-    fn export(&self, _: &mut dyn Platform, permanent: &[u8], _: Option<&[u8]>) -> Result<Exported, NoExport> {
+    fn export(&self, permanent: &[u8], _: Option<&[u8]>) -> Result<Exported, NoExport> {
         Ok(Exported { permanent: permanent.to_vec().into(), volatile: None })
     }
 }

@@ -81,7 +81,7 @@ pub(crate) struct Host {
 
 impl Platform for Host {
     fn entropy(&mut self, out: &mut [u8]) -> Result<(), PlatformFault> {
-        crate::random::fill(out).map_err(|_| PlatformFault::Entropy)
+        sealwright_state::entropy::fill(out).map_err(|_| PlatformFault::Entropy)
     }
     fn now(&mut self) -> u64 {
         u64::try_from(self.started.elapsed().as_millis()).unwrap_or(u64::MAX)

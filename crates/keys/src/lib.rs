@@ -27,6 +27,7 @@ mod address;
 mod anchor;
 #[cfg(test)]
 mod contract;
+mod descriptor;
 mod failure;
 mod given;
 #[cfg(feature = "http")]
@@ -48,6 +49,7 @@ mod tpm;
 
 pub use address::{Address, AddressFault};
 pub use anchor::open_anchor;
+pub use descriptor::descriptor;
 pub use failure::Failure;
 pub use life::{Failed, KeyOf, Phase, ShredFault, Shredding};
 pub use manager::{Scheme, open, schemes};

@@ -3,12 +3,12 @@
 use core::fmt;
 use std::path::Path;
 
-use rustix::fd::{AsFd, OwnedFd};
+use rustix::fd::AsFd;
 use rustix::fs::{FileType, Mode, OFlags};
-use rustix::process::{PidfdFlags, PidfdGetfdFlags};
 use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
+use crate::descriptor::descriptor;
 use crate::failure::Failure;
 
 /// The longest secret that is read.
@@ -118,33 +118,9 @@ impl PartialEq for Secret {
     }
 }
 
-/// A copy of the open descriptor `number`. `pidfd_getfd` copies without claiming the number, so no unsafe code is
-/// needed; where a container's filter refuses it, a file or pipe is opened again by its link.
-pub(crate) fn descriptor(number: i32) -> Result<OwnedFd, Failure> {
-    let copied = rustix::process::pidfd_open(rustix::process::getpid(), PidfdFlags::empty())
-        .and_then(|me| rustix::process::pidfd_getfd(me, number, PidfdGetfdFlags::empty()));
-    copied.or_else(|error| {
-        let closed = error == rustix::io::Errno::BADF;
-        let link = format!("/proc/self/fd/{number}");
-        let again =
-            if closed { None } else { rustix::fs::open(&*link, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()).ok() };
-        again.ok_or_else(|| match closed {
-            true => Failure::not_found(format!("file descriptor {number} is not open")),
-            false => Failure::unavailable(format!("file descriptor {number} cannot be used: {error}")),
-        })
-    })
-}
-
 /// Fills `out` from the kernel's generator.
-pub(crate) fn random(mut out: &mut [u8]) -> Result<(), Failure> {
-    while !out.is_empty() {
-        match rustix::rand::getrandom(&mut *out, rustix::rand::GetRandomFlags::empty()) {
-            Ok(n) => out = out.get_mut(n..).unwrap_or_default(),
-            Err(rustix::io::Errno::INTR) => {}
-            Err(e) => return Err(Failure::unavailable(format!("the system gave no random numbers: {e}"))),
-        }
-    }
-    Ok(())
+pub(crate) fn random(out: &mut [u8]) -> Result<(), Failure> {
+    sealwright_state::entropy::fill(out).map_err(|fault| Failure::unavailable(fault.to_string()))
 }
 
 /// Bytes of hexadecimal text, for keys: nothing of it is left behind.

@@ -1,9 +1,7 @@
 //! Files that appear whole or not at all.
 
 use crate::failure::{Failure, failure};
-use rustix::fd::OwnedFd;
 use rustix::fs::{Mode, OFlags};
-use rustix::process::{PidfdFlags, PidfdGetfdFlags};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
@@ -102,27 +100,9 @@ pub(crate) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
     Ok(bytes)
 }
 
-/// A copy of the open descriptor of this number, which the parent process left open.
-pub(crate) fn descriptor(number: i32) -> Result<OwnedFd, Failure> {
-    // Making an owned descriptor of a number is unsafe, because nobody knows who else owns it; a copy is safe.
-    let copied = rustix::process::pidfd_open(rustix::process::getpid(), PidfdFlags::empty())
-        .and_then(|me| rustix::process::pidfd_getfd(me, number, PidfdGetfdFlags::empty()));
-    match copied {
-        Ok(fd) => Ok(fd),
-        Err(rustix::io::Errno::BADF) => Err(failure!("file descriptor {number} is not open")),
-        // Some container filters refuse the call. Files and pipes can be opened again by their link.
-        Err(error) => {
-            rustix::fs::open(format!("/proc/self/fd/{number}"), OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty())
-                .map_err(|_| {
-                    failure!("file descriptor {number} cannot be used: the system refused pidfd_getfd ({error})")
-                })
-        }
-    }
-}
-
 /// Reads a secret from a descriptor that the parent process left open.
 pub(crate) fn read_descriptor(number: i32) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    let fd = descriptor(number)?;
+    let fd = sealwright_keys::descriptor(number).map_err(|failure| failure!("{failure}"))?;
     let mut bytes = Zeroizing::new(vec![0_u8; 64 * 1024]);
     let mut length = 0_usize;
     while let Some(room) = bytes.get_mut(length..).filter(|room| !room.is_empty()) {

@@ -1,21 +1,13 @@
 //! Entropy from the kernel.
 
 use crate::failure::{Failure, failure};
-use rustix::rand::{GetRandomFlags, getrandom};
 use sealwright_crypto::Random;
 use sealwright_crypto::drbg::Drbg;
 use zeroize::Zeroizing;
 
 /// Fills `out` from the kernel's generator.
-pub(crate) fn fill(mut out: &mut [u8]) -> Result<(), Failure> {
-    while !out.is_empty() {
-        match getrandom(&mut *out, GetRandomFlags::empty()) {
-            Ok(n) => out = out.get_mut(n..).unwrap_or_default(),
-            Err(rustix::io::Errno::INTR) => {}
-            Err(error) => return Err(failure!("the kernel gives no random numbers: {error}")),
-        }
-    }
-    Ok(())
+pub(crate) fn fill(out: &mut [u8]) -> Result<(), Failure> {
+    sealwright_state::entropy::fill(out).map_err(|fault| failure!("{fault}"))
 }
 
 /// A generator for keys and signatures, seeded by the kernel.

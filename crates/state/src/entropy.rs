@@ -2,8 +2,8 @@
 
 use crate::key::EntropyFault;
 
-/// Fills `out`.
-pub(crate) fn fill(mut out: &mut [u8]) -> Result<(), EntropyFault> {
+/// Fills `out` from the kernel's generator.
+pub fn fill(mut out: &mut [u8]) -> Result<(), EntropyFault> {
     while !out.is_empty() {
         match rustix::rand::getrandom(&mut *out, rustix::rand::GetRandomFlags::empty()) {
             Ok(n) => out = out.get_mut(n..).unwrap_or_default(),

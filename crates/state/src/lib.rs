@@ -19,7 +19,7 @@
 pub mod anchor;
 pub mod backend;
 pub mod disk;
-mod entropy;
+pub mod entropy;
 mod error;
 mod format;
 mod generation;

@@ -178,7 +178,7 @@ fn states_go_from_place_to_place() {
     assert!(after.volatile.is_some());
     // The same TPM: both are taken over to the same state.
     let imported = |state: &Foreign| {
-        let blob = maker(Some("rust")).unwrap().import(&mut Nothing, &state.permanent, None).unwrap();
+        let blob = maker(Some("rust")).unwrap().import(&state.permanent, None).unwrap();
         blob.permanent.to_vec()
     };
     assert_eq!(imported(&before).len(), imported(&after).len());
@@ -220,19 +220,4 @@ fn a_state_is_neither_exported_nor_imported_onto_itself() {
     let words = ["--from", &place, "--from-key", &old, "--tpmstate", &state, "--key-manager", &manager, "--overwrite"];
     assert!(run(command::import, &words).unwrap_err().contains("vtpmd state reseal"));
     assert!(stored() == before, "nothing was changed");
-}
-
-struct Nothing;
-
-impl sealwright_core::Platform for Nothing {
-    fn entropy(&mut self, out: &mut [u8]) -> Result<(), sealwright_core::PlatformFault> {
-        out.fill(1);
-        Ok(())
-    }
-    fn now(&mut self) -> u64 {
-        0
-    }
-    fn commit(&mut self, _: &[u8]) -> Result<(), sealwright_core::PlatformFault> {
-        Ok(())
-    }
 }

@@ -8,7 +8,6 @@ use crate::instance;
 use crate::options::Options;
 use crate::seal::SealKey;
 use crate::storage;
-use sealwright_core::{Platform, PlatformFault};
 use sealwright_state::swtpm::SwtpmKey;
 use sealwright_state::{KeyManager, StateError, Store};
 use std::sync::Arc;
@@ -60,26 +59,11 @@ enum Held {
     Nothing,
 }
 
-/// A platform for an engine that runs nothing: it takes over a state and gives it away again.
-struct Still;
-
-impl Platform for Still {
-    fn entropy(&mut self, out: &mut [u8]) -> Result<(), PlatformFault> {
-        crate::random::fill(out).map_err(|_| PlatformFault::Entropy)
-    }
-    fn now(&mut self) -> u64 {
-        0
-    }
-    fn commit(&mut self, _: &[u8]) -> Result<(), PlatformFault> {
-        Err(PlatformFault::Unavailable)
-    }
-}
-
 /// Our states of libtpms's.
 fn imported(states: States) -> Result<States, Failure> {
     let volatile = states.volatile.as_ref().map(|bytes| bytes.as_slice());
     let maker = instance::maker(None)?;
-    let imported = maker.import(&mut Still, &states.permanent, volatile);
+    let imported = maker.import(&states.permanent, volatile);
     let imported = imported.map_err(|fault| failure!("the state of swtpm cannot be taken over: {fault}"))?;
     Ok(States { permanent: imported.permanent, volatile: imported.volatile, ..states })
 }
@@ -87,7 +71,7 @@ fn imported(states: States) -> Result<States, Failure> {
 /// libtpms's states of ours.
 fn exported(states: States) -> Result<States, Failure> {
     let volatile = states.volatile.as_ref().map(|bytes| bytes.as_slice());
-    let exported = instance::maker(None)?.export(&mut Still, &states.permanent, volatile);
+    let exported = instance::maker(None)?.export(&states.permanent, volatile);
     let exported = exported.map_err(|fault| failure!("the state cannot be given to swtpm: {fault}"))?;
     Ok(States { permanent: exported.permanent, volatile: exported.volatile, ..states })
 }

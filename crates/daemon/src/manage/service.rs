@@ -130,8 +130,7 @@ impl Service {
 
     fn key(&self, client: &mut Connection) -> Result<Value, Refusal> {
         let mut challenge = [0; CHALLENGE];
-        crate::random::fill(&mut challenge)
-            .map_err(|e| Refusal::new("storage", format!("the system gave no random bytes: {e}")))?;
+        sealwright_state::entropy::fill(&mut challenge).map_err(|e| Refusal::new("storage", e.to_string()))?;
         let mut tpm = self.shared.tpm();
         let store = tpm.own().and_then(Tpm::look).ok_or_else(elsewhere)?;
         let Some(vm) = store.vm().filter(|_| store.is_open()).cloned() else {

@@ -1,6 +1,5 @@
 //! The TPM that is passed through: a character device, an open descriptor, or another TPM on a socket.
 
-use crate::descriptor;
 use crate::failure::{Failure, failure};
 use core::net::SocketAddr;
 use core::time::Duration;
@@ -9,6 +8,7 @@ use rustix::fs::{FileType, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 use rustix::net::RecvFlags;
 use sealwright_channel::{Address, Control, Data, Fault, Stream};
+use sealwright_keys::descriptor;
 use std::net::ToSocketAddrs;
 use std::path::{Path, PathBuf};
 use zeroize::Zeroizing;
@@ -91,7 +91,7 @@ impl Device {
             }
             Source::Descriptor(number) => {
                 let name = format!("descriptor {number}");
-                let fd = descriptor::take(*number).map_err(|e| failure!("--device-fd: {e}"))?;
+                let fd = descriptor(*number).map_err(|e| failure!("--device-fd: {e}"))?;
                 (locked(fd, &name)?, name, None)
             }
             Source::Socket(text) => {

@@ -182,7 +182,7 @@ pub(crate) fn seal(kind: Kind, layer: Layer, key: &SealKey, content: &[u8]) -> R
     let kdf = key.kdf as u8;
     let derived = key.for_sealing()?;
     let mut nonce = [0; 12];
-    crate::random::fill(&mut nonce).map_err(|_| SealFault::Entropy)?;
+    sealwright_state::entropy::fill(&mut nonce).map_err(|_| SealFault::Entropy)?;
     let length = content.len().checked_add(16).and_then(|n| u32::try_from(n).ok()).ok_or(SealFault::Damaged)?;
     let header = Header {
         kind: kind as u8,

@@ -81,7 +81,7 @@ fn read_all(option: &str, source: &Source) -> Result<Zeroizing<Vec<u8>>, Failure
             (fd, name)
         }
         Source::Descriptor(n) => {
-            let fd = crate::descriptor::take(*n).map_err(|e| failure!("--{option}: {e}"))?;
+            let fd = sealwright_keys::descriptor(*n).map_err(|e| failure!("--{option}: {e}"))?;
             (fd, format!("file descriptor {n}"))
         }
     };
@@ -238,7 +238,7 @@ impl SealKey {
             return Ok(derived.clone());
         }
         let mut salt = [0; SALT];
-        crate::random::fill(&mut salt).map_err(|_| SealFault::Entropy)?;
+        sealwright_state::entropy::fill(&mut salt).map_err(|_| SealFault::Entropy)?;
         let rounds = if self.kdf == Kdf::Pbkdf2 { ROUNDS } else { 0 };
         Ok(derived.insert(self.derive(salt, rounds)?).clone())
     }

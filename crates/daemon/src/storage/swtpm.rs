@@ -7,9 +7,7 @@ use crate::log::say;
 use crate::options::StateOption;
 use crate::tpm::Refused;
 use sealwright_channel::result;
-use sealwright_core::{Platform, PlatformFault};
 use sealwright_state::swtpm::{Folder, Linear, Part, SwtpmError, SwtpmKey, open, seal};
-use std::time::Instant;
 use zeroize::Zeroizing;
 
 /// The file of vtpmd's own format, beside which swtpm's would be of another TPM.
@@ -29,24 +27,8 @@ pub(crate) struct SwtpmKept {
     place: Place,
     key: Option<SwtpmKey>,
     maker: Box<dyn Maker>,
-    clock: Clock,
     /// The volatile part, of the permanent one that was read with it.
     volatile: Option<Zeroizing<Vec<u8>>>,
-}
-
-/// What an engine needs that only turns one format into the other.
-struct Clock(Instant);
-
-impl Platform for Clock {
-    fn entropy(&mut self, out: &mut [u8]) -> Result<(), PlatformFault> {
-        crate::random::fill(out).map_err(|_| PlatformFault::Entropy)
-    }
-    fn now(&mut self) -> u64 {
-        u64::try_from(self.0.elapsed().as_millis()).unwrap_or(u64::MAX)
-    }
-    fn commit(&mut self, _: &[u8]) -> Result<(), PlatformFault> {
-        Err(PlatformFault::Unavailable)
-    }
 }
 
 /// A state out of its envelope, in the engine's format.
@@ -69,8 +51,7 @@ impl SwtpmKept {
             let folder = Folder::open(&option.dir, option.mode)?;
             Place::Folder(folder.with_sync(sync).with_backup(option.backup))
         };
-        let clock = Clock(Instant::now());
-        Ok(Self { option: option.clone(), sync, place, key, maker, clock, volatile: None })
+        Ok(Self { option: option.clone(), sync, place, key, maker, volatile: None })
     }
 
     fn file<'a>(option: &StateOption, sync: bool, file: &'a mut Option<Linear>) -> Result<&'a mut Linear, SwtpmError> {
@@ -170,7 +151,7 @@ impl SwtpmKept {
         let permanent = blob(permanent)?;
         let volatile = volatile.map(blob).transpose()?;
         let running = volatile.as_ref().map(|bytes| bytes.as_slice());
-        let imported = self.maker.import(&mut self.clock, &permanent, running);
+        let imported = self.maker.import(&permanent, running);
         let imported = imported.map_err(|fault| {
             Refused::new(result::BAD_PARAMETER, format!("the state in {} was refused: {fault}", self.name()))
         })?;
@@ -235,7 +216,7 @@ impl SwtpmKept {
 
     /// Makes the permanent state durable.
     pub(crate) fn save(&mut self, state: &[u8]) -> Result<(), Refused> {
-        let exported = self.maker.export(&mut self.clock, state, None);
+        let exported = self.maker.export(state, None);
         let exported = exported.map_err(|fault| {
             Refused::new(result::FAIL, format!("the state cannot be kept in swtpm's format: {fault}"))
         })?;
@@ -245,7 +226,7 @@ impl SwtpmKept {
 
     /// Writes the volatile state of a TPM with this permanent one.
     pub(crate) fn store_volatile(&mut self, permanent: &[u8], volatile: &[u8]) -> Result<(), Refused> {
-        let exported = self.maker.export(&mut self.clock, permanent, Some(volatile));
+        let exported = self.maker.export(permanent, Some(volatile));
         let exported = exported.map_err(|fault| {
             Refused::new(result::FAIL, format!("the volatile state cannot be kept in swtpm's format: {fault}"))
         })?;

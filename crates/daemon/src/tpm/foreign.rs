@@ -1,6 +1,6 @@
 //! A TPM that swtpm has had until now: its folder is taken over at the first start, its blobs at a migration.
 
-use super::{Refused, Tpm, Trial};
+use super::{Refused, Tpm};
 use crate::convert::{self, SwtpmFolder};
 use crate::instance::Imported;
 use crate::log::say;
@@ -32,7 +32,7 @@ impl Tpm {
         let what = "the state of swtpm";
         let Some(state) = folder.read().map_err(|fault| refused(what, &fault))? else { return Ok(None) };
         let volatile = state.volatile.as_ref().map(|bytes| bytes.as_slice());
-        let imported = self.maker.import(&mut Trial(&mut self.host), &state.permanent, volatile);
+        let imported = self.maker.import(&state.permanent, volatile);
         imported.map(Some).map_err(|fault| not_taken(what, &fault))
     }
 
@@ -68,7 +68,7 @@ impl Tpm {
     fn stored_for_libtpms(&mut self) -> Result<Zeroizing<Vec<u8>>, Refused> {
         let stored = self.host.store.load(true)?;
         let missing = || Refused::new(result::RETRY, "the volatile blob came before the permanent one");
-        let exported = self.maker.export(&mut Trial(&mut self.host), &stored.ok_or_else(missing)?, None);
+        let exported = self.maker.export(&stored.ok_or_else(missing)?, None);
         let exported = exported.map_err(|fault| Refused::new(result::FAIL, format!("no blob for swtpm: {fault}")))?;
         Ok(exported.permanent)
     }
@@ -88,7 +88,7 @@ impl Tpm {
             (_, None) => (self.stored_for_libtpms()?, Some(opened)),
         };
         let bytes = volatile.as_ref().map(|bytes| bytes.as_slice());
-        let imported = self.maker.import(&mut Trial(&mut self.host), &permanent, bytes);
+        let imported = self.maker.import(&permanent, bytes);
         let imported = imported.map_err(|fault| not_taken(what, &fault))?;
         self.received_permanent = Some(imported.permanent);
         self.received_volatile = imported.volatile;
@@ -105,7 +105,7 @@ impl Tpm {
         let volatile = (kind == Kind::Volatile).then(|| Zeroizing::new(engine.save_volatile(&mut self.host)));
         let permanent = Zeroizing::new(engine.save_permanent());
         let bytes = volatile.as_ref().map(|bytes| bytes.as_slice());
-        let exported = self.maker.export(&mut Trial(&mut self.host), &permanent, bytes);
+        let exported = self.maker.export(&permanent, bytes);
         let exported = exported.map_err(|fault| failed(fault.to_string()))?;
         let blob = exported.volatile.unwrap_or(exported.permanent);
         let key = self.host.key.as_deref().filter(|_| !decrypted);

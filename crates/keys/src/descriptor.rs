@@ -1,23 +1,26 @@
-//! File descriptors that the parent process left open and named by number on the command line.
+//! File descriptors that the parent process left open and named by number.
 //!
 //! Making an owned descriptor of a number is unsafe in Rust, because nobody knows who else owns that number. The
 //! kernel's `pidfd_getfd` asks for a copy of it instead, which is safe: the number itself stays as it was.
 
-use crate::failure::{Failure, failure};
 use rustix::fd::OwnedFd;
 use rustix::fs::{Mode, OFlags};
 use rustix::process::{PidfdFlags, PidfdGetfdFlags};
 
+use crate::failure::Failure;
+
 /// A copy of the open descriptor `number`.
-pub(crate) fn take(number: i32) -> Result<OwnedFd, Failure> {
+pub fn descriptor(number: i32) -> Result<OwnedFd, Failure> {
     let copied = rustix::process::pidfd_open(rustix::process::getpid(), PidfdFlags::empty())
         .and_then(|me| rustix::process::pidfd_getfd(me, number, PidfdGetfdFlags::empty()));
     match copied {
         Ok(fd) => Ok(fd),
-        Err(rustix::io::Errno::BADF) => Err(failure!("file descriptor {number} is not open")),
+        Err(rustix::io::Errno::BADF) => Err(Failure::not_found(format!("file descriptor {number} is not open"))),
         // Some container filters refuse the call. Files and pipes can be opened again by their link; sockets cannot.
-        Err(error) => reopen(number)
-            .ok_or_else(|| failure!("cannot use file descriptor {number}: the system refused pidfd_getfd ({error})")),
+        Err(error) => reopen(number).ok_or_else(|| {
+            let why = format!("cannot use file descriptor {number}: the system refused pidfd_getfd ({error})");
+            Failure::unavailable(why)
+        }),
     }
 }
 
@@ -36,11 +39,11 @@ mod tests {
     #[test]
     fn copies_a_socket_and_names_a_closed_number() {
         let (one, two) = std::os::unix::net::UnixStream::pair().unwrap();
-        let copy = take(one.as_raw_fd()).unwrap();
+        let copy = descriptor(one.as_raw_fd()).unwrap();
         rustix::io::write(&copy, b"x").unwrap();
         let mut byte = [0];
         rustix::io::read(&two, &mut byte).unwrap();
         assert_eq!(byte, *b"x");
-        assert!(take(1_000_000).unwrap_err().0.contains("not open"));
+        assert!(descriptor(1_000_000).unwrap_err().to_string().contains("not open"));
     }
 }
