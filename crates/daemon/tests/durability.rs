@@ -54,3 +54,30 @@ fn plain_state_survives_kills() {
 fn encrypted_state_survives_kills() {
     count_through_kills("kill-sealed", true);
 }
+
+#[test]
+fn vms_that_share_an_anchor_file_store_at_the_same_time() {
+    let anchors = Folder::new("anchors");
+    let file = anchors.text("anchors");
+    let run = |vm: &str| {
+        let folder = Folder::new(vm);
+        let options = ["--vm", vm, "--anchor", &file];
+        let daemon = Daemon::running(&folder, &options);
+        let mut data = daemon.data();
+        assert_eq!(data.define_counter(), 0);
+        let older = std::fs::read(folder.at("state/tpm.state")).unwrap();
+        (0..60).for_each(|_| assert_eq!(data.increment(), Some(0)));
+        drop(daemon);
+        // The newest state is taken, and an older one is not.
+        drop(Daemon::running(&folder, &options));
+        std::fs::write(folder.at("state/tpm.state"), older).unwrap();
+        let refused = common::command(&folder, &options).output().unwrap();
+        let text = String::from_utf8_lossy(&refused.stderr);
+        assert!(!refused.status.success() && text.contains("anchor"), "{text}");
+    };
+    std::thread::scope(|scope| {
+        for vm in ["a", "b", "c"] {
+            scope.spawn(move || run(vm));
+        }
+    });
+}
