@@ -60,6 +60,34 @@ fn keys() -> Vec<RsaKey> {
         .collect()
 }
 
+/// Every length of a few blocks, in one part and in several; keys around the size of a block, and none.
+#[test]
+fn hashes() {
+    let message = Stream::new().bytes(1100);
+    for alg in HashAlg::ALL {
+        for length in (0..=272).chain([511, 512, 513, 1100]) {
+            let whole = &message[..length];
+            let digest = RUST.hash.digest(alg, &[whole]);
+            assert_eq!(NATIVE.hash.digest(alg, &[whole]), digest, "{alg:?} {length}");
+            let (first, rest) = whole.split_at(length / 3);
+            let (second, third) = rest.split_at(rest.len().min(70));
+            assert_eq!(NATIVE.hash.digest(alg, &[first, &[], second, third]), digest, "{alg:?} {length}");
+        }
+        assert_eq!(NATIVE.hash.digest(alg, &[]), RUST.hash.digest(alg, &[]));
+        let messages: [&[&[u8]]; 5] = [&[], &[&[]], &[&message[..1]], &[&message[..55], &message[7..200]], &[&message]];
+        for key in [0, 1, 20, 63, 64, 65, 127, 128, 129, 300] {
+            let key = &message[..key];
+            for parts in messages {
+                let [one, two] = [&NATIVE, &RUST].map(|provider| {
+                    (provider.hash.hmac(alg, key, parts), provider.hash.hmac_pair(alg, key, &[key], parts))
+                });
+                assert_eq!(one, two, "{alg:?} {}", key.len());
+                assert_eq!(one.0, one.1[1]);
+            }
+        }
+    }
+}
+
 #[test]
 fn rsa() {
     let mut stream = Stream::new();
