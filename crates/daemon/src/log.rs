@@ -3,25 +3,28 @@
 
 use crate::failure::{Failure, failure};
 use crate::options::LogOption;
+use core::sync::atomic::{AtomicU32, Ordering};
 use std::fs::File;
 use std::io::Write;
 use std::path::Path;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
 struct Sink {
-    level: u32,
     prefix: String,
     /// The prefix while there is no file.
     name: String,
     file: Option<File>,
-    off: bool,
 }
 
+/// Messages of less depth are shown. Beside the sink, since each command asks.
+static LEVEL: AtomicU32 = AtomicU32::new(1);
 static SINK: OnceLock<Mutex<Sink>> = OnceLock::new();
 
 fn sink() -> &'static Mutex<Sink> {
-    let name = "vtpmd: ".to_owned();
-    SINK.get_or_init(|| Mutex::new(Sink { level: 1, prefix: name.clone(), name, file: None, off: false }))
+    SINK.get_or_init(|| {
+        let name = "vtpmd: ".to_owned();
+        Mutex::new(Sink { prefix: name.clone(), name, file: None })
+    })
 }
 
 /// The name by which the program was called, before each line that goes to the terminal.
@@ -55,8 +58,7 @@ pub(crate) fn open(option: &LogOption) -> Result<(), Failure> {
         file = Some(File::from(fd));
     }
     let mut sink = sink().lock().unwrap_or_else(PoisonError::into_inner);
-    sink.level = option.level;
-    sink.off = off || option.level == 0;
+    LEVEL.store(if off { 0 } else { option.level }, Ordering::Relaxed);
     sink.prefix = match &option.prefix {
         Some(prefix) => prefix.clone(),
         None if file.is_some() => String::new(),
@@ -68,16 +70,15 @@ pub(crate) fn open(option: &LogOption) -> Result<(), Failure> {
 
 /// True if messages of this depth are shown: ask before building a costly one.
 pub(crate) fn enabled(depth: u32) -> bool {
-    let sink = sink().lock().unwrap_or_else(PoisonError::into_inner);
-    !sink.off && depth < sink.level
+    depth < LEVEL.load(Ordering::Relaxed)
 }
 
 /// Writes one line. A log that cannot be written is no reason to stop a TPM.
 pub(crate) fn write(depth: u32, message: core::fmt::Arguments<'_>) {
-    let mut sink = sink().lock().unwrap_or_else(PoisonError::into_inner);
-    if sink.off || depth >= sink.level {
+    if !enabled(depth) {
         return;
     }
+    let mut sink = sink().lock().unwrap_or_else(PoisonError::into_inner);
     let indent = " ".repeat(usize::try_from(depth).unwrap_or(0));
     let line = format!("{indent}{}{message}\n", sink.prefix);
     let _ = match &mut sink.file {

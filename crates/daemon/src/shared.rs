@@ -201,11 +201,12 @@ impl Shared {
             say!("{}", refused.why);
             return None;
         }
-        self.cancel.store(false, Ordering::SeqCst);
-        self.executing.store(true, Ordering::SeqCst);
+        // Who sees `executing` sees the flag cleared before, so that no cancel is lost.
+        self.cancel.store(false, Ordering::Relaxed);
+        self.executing.store(true, Ordering::Release);
         let length = tpm.execute(self.locality.load(Ordering::SeqCst), command, response);
-        self.executing.store(false, Ordering::SeqCst);
-        self.established.store(tpm.established(), Ordering::SeqCst);
+        self.executing.store(false, Ordering::Release);
+        self.established.store(tpm.established(), Ordering::Release);
         Some(length)
     }
 

@@ -9,8 +9,9 @@ use crate::shared::Shared;
 use crate::tpm::MAX_RESPONSE;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd, OwnedFd};
+use rustix::fs::FileType;
 use rustix::io::Errno;
-use rustix::net::SendFlags;
+use rustix::net::{RecvFlags, SendFlags};
 use std::sync::Arc;
 
 /// The largest command that is given to the engine whole; its own limit is lower.
@@ -40,6 +41,8 @@ enum Got {
 /// One client's connection.
 struct Client<'a> {
     fd: OwnedFd,
+    /// Not a character device. Calls for sockets are shorter in the kernel.
+    is_socket: bool,
     shared: &'a Shared,
     buffer: Vec<u8>,
     filled: usize,
@@ -60,7 +63,8 @@ impl<'a> Client<'a> {
     fn new(fd: OwnedFd, shared: &'a Shared, origin: Origin, disconnect: bool) -> Self {
         let buffer = vec![0; MAX_COMMAND.saturating_add(frame::PREFIX)];
         let answer = vec![0; MAX_RESPONSE.saturating_add(8)];
-        Self { fd, shared, buffer, filled: 0, answer, origin, disconnect }
+        let is_socket = rustix::fs::fstat(&fd).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode).is_socket());
+        Self { fd, is_socket, shared, buffer, filled: 0, answer, origin, disconnect }
     }
 
     fn wait(&self, timeout: Option<&Timespec>) -> Got {
@@ -84,7 +88,12 @@ impl<'a> Client<'a> {
         }
         loop {
             let room = self.buffer.get_mut(self.filled..).unwrap_or_default();
-            match rustix::io::read(&self.fd, room) {
+            let got = if self.is_socket {
+                rustix::net::recv(&self.fd, room, RecvFlags::empty()).map(|(n, _)| n)
+            } else {
+                rustix::io::read(&self.fd, room)
+            };
+            match got {
                 Ok(0) | Err(Errno::CONNRESET) => return Got::Gone,
                 Ok(n) => {
                     self.filled = self.filled.saturating_add(n);
@@ -124,11 +133,13 @@ impl<'a> Client<'a> {
     }
 
     fn send(&self, mut bytes: &[u8]) -> bool {
+        if !self.is_socket {
+            // A character device takes each response in one piece.
+            return matches!(rustix::io::write(&self.fd, bytes), Ok(n) if n == bytes.len());
+        }
         while !bytes.is_empty() {
             match rustix::net::send(&self.fd, bytes, SendFlags::NOSIGNAL) {
                 Ok(n) => bytes = bytes.get(n..).unwrap_or_default(),
-                // A character device takes each response in one piece.
-                Err(Errno::NOTSOCK) => return matches!(rustix::io::write(&self.fd, bytes), Ok(n) if n == bytes.len()),
                 Err(Errno::INTR) => {}
                 Err(Errno::AGAIN) => {
                     let _ = poll(&mut [PollFd::new(&self.fd, PollFlags::OUT)], None);
