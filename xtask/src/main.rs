@@ -8,6 +8,7 @@ mod density;
 mod dist;
 mod faults;
 mod fuzz;
+mod layout;
 mod man;
 mod no_panic;
 mod package;
@@ -43,6 +44,8 @@ Usage: cargo xtask COMMAND
   faults [--kills N] [--seed N]
                     every single fault of a disk under the store, and power cuts; vtpmd and swtpm killed
                     at random instants (10000 times each); counts them and what was lost
+  layout            look which functions of vtpmd serve a guest, and write crates/daemon/layout.ld, by which the linker puts
+                    them together in the released program
   man [--from FOLDER]
                     man pages and shell completions of all programs, in target/man; of programs that are built
                     in FOLDER, or built now
@@ -51,7 +54,7 @@ Usage: cargo xtask COMMAND
   check             the house rules: file sizes, no unsafe, no std in the engine, no machine paths
   help              this text
 
-As root, demo, test, bench, costs, density, dist, faults and package install the Debian packages they need; otherwise they name what is missing.";
+As root, demo, test, bench, costs, density, dist, faults, layout and package install the Debian packages they need; otherwise they name what is missing.";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -68,6 +71,7 @@ fn main() -> ExitCode {
         "dist" => dist::run(rest),
         "faults" => faults::run(rest),
         "fuzz" => fuzz::run(rest),
+        "layout" => layout::run(rest),
         "man" => man::run(rest),
         "package" => package::run(rest),
         "check" => check::run(rest),

@@ -13,6 +13,9 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::Instant;
 
+/// An answer comes within this time, or the daemon is taken for dead.
+pub const PATIENCE: Duration = Duration::from_secs(120);
+
 /// A powered TPM as a script uses it: a daemon behind its sockets, or an engine in this process.
 pub trait Machine: core::fmt::Debug + Send {
     /// Power on, or a power cycle if it is on; the result as on the control channel.
@@ -31,6 +34,10 @@ pub trait Machine: core::fmt::Debug + Send {
     /// comes.
     fn send_pieces(&mut self, pieces: &[&[u8]]) -> Result<Vec<u8>> {
         self.execute(&pieces.concat())
+    }
+    /// Ends it in order.
+    fn end(self: Box<Self>) -> Result<()> {
+        Ok(())
     }
 }
 
@@ -73,7 +80,7 @@ fn connect(path: &Path, child: &mut Child) -> Result<UnixStream> {
     loop {
         match UnixStream::connect(path) {
             Ok(stream) => {
-                stream.set_read_timeout(Some(Duration::from_secs(120)))?;
+                stream.set_read_timeout(Some(PATIENCE))?;
                 return Ok(stream);
             }
             Err(e) if Instant::now() > until => return Err(e),
@@ -85,6 +92,33 @@ fn connect(path: &Path, child: &mut Child) -> Result<UnixStream> {
             }
         }
     }
+}
+
+/// Sends a command and reads its answer.
+pub fn exchange(data: &mut UnixStream, command: &[u8]) -> Result<Vec<u8>> {
+    data.write_all(command)?;
+    // The whole answer nearly always comes with the first read.
+    let mut buffer = [0; 4096];
+    let mut filled = 0;
+    while filled < 10 {
+        match data.read(&mut buffer[filled..]) {
+            Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
+            Ok(n) => filled += n,
+            // A debugger looked in.
+            Err(e) if e.kind() == ErrorKind::Interrupted => {}
+            Err(e) => return Err(e),
+        }
+    }
+    let size = In(&buffer[2..]).u32().unwrap_or(0) as usize;
+    if size < filled || size > 65536 {
+        return Err(Error::new(ErrorKind::InvalidData, format!("response says it has {size} bytes")));
+    }
+    let mut out = buffer[..filled].to_vec();
+    if filled < size {
+        out.resize(size, 0);
+        data.read_exact(&mut out[filled..])?;
+    }
+    Ok(out)
 }
 
 /// Sends one end of a new data channel by SET_DATAFD; returns the control channel and the other end.
@@ -99,8 +133,8 @@ fn hand_data(mut control: UnixStream) -> Result<(UnixStream, UnixStream)> {
     }
     sendmsg(&control, &[IoSlice::new(&SET_DATAFD)], &mut rights, SendFlags::empty())?;
     let mut answer = [0; 4];
-    control.set_read_timeout(Some(Duration::from_secs(120)))?;
-    ours.set_read_timeout(Some(Duration::from_secs(120)))?;
+    control.set_read_timeout(Some(PATIENCE))?;
+    ours.set_read_timeout(Some(PATIENCE))?;
     control.read_exact(&mut answer)?;
     if answer == [0; 4] { Ok((control, ours)) } else { Err(Error::other(format!("SET_DATAFD: {answer:x?}"))) }
 }
@@ -229,29 +263,14 @@ impl Machine for Daemon {
     }
 
     fn execute(&mut self, command: &[u8]) -> Result<Vec<u8>> {
-        self.data.write_all(command)?;
-        // The whole answer nearly always comes with the first read.
-        let mut buffer = [0; 4096];
-        let mut filled = 0;
-        while filled < 10 {
-            match self.data.read(&mut buffer[filled..]) {
-                Ok(0) => return Err(ErrorKind::UnexpectedEof.into()),
-                Ok(n) => filled += n,
-                // A debugger looked in.
-                Err(e) if e.kind() == ErrorKind::Interrupted => {}
-                Err(e) => return Err(e),
-            }
+        exchange(&mut self.data, command)
+    }
+
+    fn end(self: Box<Self>) -> Result<()> {
+        match Daemon::end(*self)? {
+            status if status.success() => Ok(()),
+            status => Err(Error::other(format!("the daemon ended with {status}"))),
         }
-        let size = In(&buffer[2..]).u32().unwrap_or(0) as usize;
-        if size < filled || size > 65536 {
-            return Err(Error::new(ErrorKind::InvalidData, format!("response says it has {size} bytes")));
-        }
-        let mut out = buffer[..filled].to_vec();
-        if filled < size {
-            out.resize(size, 0);
-            self.data.read_exact(&mut out[filled..])?;
-        }
-        Ok(out)
     }
 
     fn send_pieces(&mut self, pieces: &[&[u8]]) -> Result<Vec<u8>> {

@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::measure::micros;
+use sealwright_differential::daemon::{PATIENCE, exchange};
 use std::io::{Read, Write};
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
@@ -31,7 +32,8 @@ fn in_process(side: &Side, name: &str, blocks: usize) -> Result<Whatever, String
 /// The other side of the echo: answers on the first connection to `path` until it is closed.
 pub(crate) fn echo(path: &Path) -> std::io::Result<()> {
     let (mut stream, _) = UnixListener::bind(path)?.accept()?;
-    let (mut asked, answer) = ([0; ASKED], [0; ANSWERED]);
+    let mut asked = [0; ASKED];
+    let answer = Out::new().u16(ST_NO_SESSIONS).u32(ANSWERED as u32).raw(&[0; ANSWERED - 6]).0;
     while stream.read_exact(&mut asked).is_ok() {
         stream.write_all(&answer)?;
     }
@@ -68,14 +70,14 @@ impl Echo {
                 Err(_) => std::thread::sleep(Duration::from_millis(1)),
             }
         };
+        // As to a daemon: a timer in each read.
+        stream.set_read_timeout(Some(PATIENCE)).map_err(|e| e.to_string())?;
         Ok(Self { child, stream, folder })
     }
 
     fn once(&mut self) -> std::io::Result<Duration> {
-        let mut answer = [0; ANSWERED];
         let begin = Instant::now();
-        self.stream.write_all(&[0; ASKED])?;
-        self.stream.read_exact(&mut answer)?;
+        exchange(&mut self.stream, &[0; ASKED])?;
         Ok(begin.elapsed())
     }
 }
