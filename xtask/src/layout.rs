@@ -2,8 +2,8 @@
 //! serve a guest. Those come first and together, so that the rest of the program is not even in memory:
 //! docs/decisions/0017-linked-statically.md.
 
+use core::fmt::Write as _;
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
 
 use crate::packages::{self, VALGRIND};
 use crate::run::{cargo, command, must, root, target};
