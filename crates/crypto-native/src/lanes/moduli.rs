@@ -109,7 +109,8 @@ pub(super) fn is_one(x: &[Vector]) -> u8 {
 /// Makes `to` the entry of `table` at `index`, by reading all of them.
 #[target_feature(enable = "avx512f,avx512ifma")]
 pub(super) fn select<const N: usize>(table: &[Numbers<N>], index: u8, to: &mut Numbers<N>) {
-    let index = _mm512_set1_epi64(i64::from(index));
+    // As a vector like any other, so that no compiler makes a branch of the comparisons.
+    let index = core::hint::black_box(_mm512_set1_epi64(i64::from(index)));
     for (at, entry) in (0..).zip(table) {
         let hit = _mm512_cmpeq_epi64_mask(index, _mm512_set1_epi64(at));
         for (to, digit) in to.iter_mut().zip(entry) {

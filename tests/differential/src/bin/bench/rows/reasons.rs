@@ -62,8 +62,8 @@ const REASONS: &[(&[&str], &str)] = &[
     ),
     (
         &["CreatePrimary RSA-2048, varied unique"],
-        "83 exponentiations on average, in libtpms's order, so that a seed keeps its keys; how many candidates are tested \
-         at once is all that can differ",
+        "83 exponentiations on average, in libtpms's order, so that a seed keeps its keys; all that can differ is how many \
+         candidates are tested at once: eight with AVX-512 IFMA, two without",
     ),
     (&["start to answered Startup, no state"], STARTING),
     (&["start to answered Startup, with state", "start to answered Startup, encrypted state"], OPENING),
