@@ -86,7 +86,7 @@ impl Rsa for NativeRsa {
         for batch in candidates.chunks(LANES) {
             match Lanes::found().and_then(|lanes| lanes.fermat(batch)) {
                 Some(eight) => verdicts.extend(eight.into_iter().take(batch.len())),
-                None => verdicts.extend(batch.chunks(2).flat_map(|pair| fermat(pair).into_iter().take(pair.len()))),
+                None => verdicts.extend(fermat_by_two(batch)),
             }
         }
         verdicts
@@ -94,8 +94,7 @@ impl Rsa for NativeRsa {
 
     fn miller_rabin(&self, candidate: &[u8], bases: &[Zeroizing<Vec<u8>>]) -> bool {
         let eight = || Lanes::found()?.miller_rabin(candidate, bases);
-        let two = || miller_rabin(&candidate_modulus(candidate)?, bases);
-        eight().or_else(two).unwrap_or(false)
+        eight().or_else(|| miller_rabin_by_two(candidate, bases)).unwrap_or(false)
     }
 }
 
@@ -130,6 +129,16 @@ fn chinese(key: &RsaKey, half: usize, cipher: &Number) -> Option<Number> {
 fn candidate_modulus(candidate: &[u8]) -> Option<Modulus> {
     let candidate = significant(candidate);
     if candidate.len() > MAX_SIZE { None } else { Modulus::secret(candidate) }
+}
+
+/// Fermat's test by the library.
+pub(crate) fn fermat_by_two(candidates: &[Zeroizing<Vec<u8>>]) -> impl Iterator<Item = bool> {
+    candidates.chunks(2).flat_map(|pair| fermat(pair).into_iter().take(pair.len()))
+}
+
+/// Rounds of Miller-Rabin by the library.
+pub(crate) fn miller_rabin_by_two(candidate: &[u8], bases: &[Zeroizing<Vec<u8>>]) -> Option<bool> {
+    miller_rabin(&candidate_modulus(candidate)?, bases)
 }
 
 /// One or two candidates: `2^(w - 1) mod w = 1`.

@@ -1,6 +1,9 @@
 //! The tests of the prime search on eight numbers at once, where the processor has the instructions AVX-512 IFMA: no
 //! library that is kept up has them (`docs/decisions/0002-native-provider.md`).
-#![expect(unsafe_code, reason = "calls functions that need instructions which were looked for")]
+#![cfg_attr(
+    target_arch = "x86_64",
+    expect(unsafe_code, reason = "calls functions that need instructions which were looked for")
+)]
 
 #[cfg(target_arch = "x86_64")]
 mod moduli;
@@ -17,6 +20,7 @@ pub(crate) const LANES: usize = 8;
 /// What is public about the numbers of a batch: all are above 2^`above` and below 2^`below`.
 #[derive(Clone, Copy)]
 struct Size {
+    #[cfg_attr(not(target_arch = "x86_64"), expect(dead_code, reason = "read by the code of that architecture"))]
     above: usize,
     below: usize,
 }
