@@ -79,8 +79,18 @@ fn ioctl_cases() -> Vec<Case> {
         case(&["--save", "permanent"], vec![], 1, "argument"),
         case(&["--save", "bad", "f"], vec![], 1, "Unknown TPM state type 'bad'"),
         case(&["--load", "bad", "f"], vec![], 1, "Unknown TPM state type 'bad'"),
-        case(&["--load", "permanent", "/nonexistent"], vec![], 1, "Could not open file '/nonexistent' for reading"),
-        case(&["--save", "permanent", "/nonexistent/f"], vec![], 1, "Could not open file '/nonexistent/f' for writing"),
+        case(
+            &["--load", "permanent", "/proc/nonexistent"],
+            vec![],
+            1,
+            "Could not open file '/proc/nonexistent' for reading",
+        ),
+        case(
+            &["--save", "permanent", "/proc/nonexistent/f"],
+            vec![],
+            1,
+            "Could not open file '/proc/nonexistent/f' for writing",
+        ),
         case(&["-c", "-g"], vec![], 1, "Only one command may be given.\n"),
         case(&[], vec![], 1, "No valid command.\n"),
         case(&["-z"], vec![], 1, "unrecognized option '-z'"),
@@ -235,7 +245,7 @@ fn help_and_version_need_no_daemon() {
     }
     let outcome = run(IOCTL, &["-c", "/dev/null"], &[]);
     assert!(outcome.status == Some(1) && outcome.stderr.contains("ioctl"), "{outcome:?}");
-    assert_eq!(run(IOCTL, &["-c", "--unix", "/nonexistent"], &[]).status, Some(1));
-    assert_eq!(run(BIOS, &["--unix", "/nonexistent"], &[]).status, Some(255));
-    assert_eq!(run(BIOS, &["--tpm-device", "/nonexistent"], &[]).status, Some(255));
+    assert_eq!(run(IOCTL, &["-c", "--unix", "/proc/nonexistent"], &[]).status, Some(1));
+    assert_eq!(run(BIOS, &["--unix", "/proc/nonexistent"], &[]).status, Some(255));
+    assert_eq!(run(BIOS, &["--tpm-device", "/proc/nonexistent"], &[]).status, Some(255));
 }

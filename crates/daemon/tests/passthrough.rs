@@ -135,7 +135,8 @@ fn with_control_channel(program: &str) {
         .stdin(Stdio::null())
         .stderr(Stdio::piped());
     let device = Daemon::spawn(&there, &mut command);
-    wait("the data socket", || there.at("data").exists().then_some(()));
+    // Who answers on the control socket listens on both.
+    device.control().ask(1, &[], 8);
     let guest = passthrough(&here, &["--socket", &there.text("data"), "--socket-ctrl", &there.text("ctrl")]);
     let (mut control, mut data) = (guest.control(), guest.data());
     assert_eq!(control.result(0x02, &[0; 4]), 0, "{program}");
@@ -276,7 +277,7 @@ fn the_policy_is_printed_read_and_checked() {
     for (words, part) in [
         (&["--device", "/dev/null", "--ctrl", "type=unixio,path=/x"][..], "/dev/null"),
         (&[], "which TPM"),
-        (&["--device", "/nonexistent", "--tpm2"], "no such device"),
+        (&["--device", "/proc/nonexistent", "--tpm2"], "no such device"),
     ] {
         let (status, _, stderr) = output(words);
         assert!(status == Some(1) && stderr.contains(part), "{words:?}: {stderr}");

@@ -174,7 +174,7 @@ mod tests {
         drop(write);
         assert!(Secret::read_descriptor(read.as_raw_fd()).unwrap_err().to_string().contains("is empty"));
         assert!(Secret::read_file(Path::new("/dev/zero")).unwrap_err().to_string().contains("no key"));
-        assert!(Secret::read_file(Path::new("/nonexistent")).unwrap_err().to_string().contains("does not exist"));
+        assert!(Secret::read_file(Path::new("/proc/nonexistent")).unwrap_err().to_string().contains("does not exist"));
     }
 
     #[test]

@@ -76,7 +76,7 @@ fn a_running_vm_does_not_notice_that_its_key_manager_fails() {
     let mut store = created(&place, &key);
     std::fs::rename(place.0.join("key"), place.0.join("gone")).unwrap();
     store.commit(&[2; 100]).unwrap();
-    let missing: Arc<dyn KeyManager> = open("file:/nonexistent/key").unwrap().into();
+    let missing: Arc<dyn KeyManager> = open("file:/proc/nonexistent/key").unwrap().into();
     assert!(matches!(store.rewrap(missing), Err(StateError::Key(KeyError::NotFound { .. }))));
     store.commit(&[3; 100]).unwrap();
     drop(store);

@@ -176,7 +176,7 @@ fn a_tpm_is_made_as_libvirt_asks_for_one() {
 #[test]
 fn nothing_is_left_behind_by_a_failure() {
     let place = Place::new("failure");
-    for (tool, part) in [("/bin/false", "false ended with"), ("/nonexistent/tool", "Could not find")] {
+    for (tool, part) in [("/bin/false", "false ended with"), ("/proc/nonexistent/tool", "Could not find")] {
         place.configure(tool);
         let (done, text) = place.setup(&LIBVIRT);
         assert!(!done && text.contains(part) && text.contains("Authoring the TPM state failed"), "{text}");
@@ -290,8 +290,8 @@ fn wrong_options_change_nothing() {
         (&["--ek1keyalgo", "rsa1024"], "not supported"),
         (&["--profile-name", "test3"], "does not support a profile"),
         (&["--profile", "{}", "--profile-name", "null"], "Only one of"),
-        (&["--tpm", "/nonexistent/swtpm socket"], "is not an executable"),
-        (&["--keyfile", "/nonexistent"], "cannot read keyfile"),
+        (&["--tpm", "/proc/nonexistent/swtpm socket"], "is not an executable"),
+        (&["--keyfile", "/proc/nonexistent"], "cannot read keyfile"),
         (&["--nothing"], "unknown option"),
     ] {
         let (done, text) = place.setup(words);
@@ -552,7 +552,7 @@ fn a_token_signs_without_giving_its_key_away() {
     let (done, text) = run("openssl", &["verify", "-CAfile", &root, "-untrusted", &issuer, &ek]);
     assert!(done, "{text}");
     for (pin, more, part) in
-        [("4321", "", "does not accept the PIN"), ("1234", "&pin-source=/nonexistent", "Could not read")]
+        [("4321", "", "does not accept the PIN"), ("1234", "&pin-source=/proc/nonexistent", "Could not read")]
     {
         configure(pin, more);
         let (done, text) = place.setup(&[&LIBVIRT[..], &["--overwrite"]].concat());

@@ -221,7 +221,7 @@ fn what_is_no_tpm_is_refused() {
     assert!(open(Source::Path(file)).contains("neither a TPM device nor a socket"));
     assert!(open(Source::Descriptor(1_000_000)).contains("not open"));
     assert!(open(Source::Socket("no-port".to_owned())).contains("HOST:PORT"));
-    assert!(open(Source::Socket("/nonexistent/socket".to_owned())).contains("cannot connect"));
+    assert!(open(Source::Socket("/proc/nonexistent/socket".to_owned())).contains("cannot connect"));
     // A character device that is no TPM opens, and does not answer like one.
     let device = Device::open(&Source::Path("/dev/null".into())).unwrap();
     assert!(Passthrough::new(device, None, None, Policy::default()).is_err());

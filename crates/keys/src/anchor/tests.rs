@@ -129,7 +129,7 @@ fn faults_are_named_and_pass() {
     *tpm.mood.lock().unwrap() = Mood::Good;
     let lost = anchor.read(&vm("a"), Kind::Tpm).unwrap_err().to_string();
     assert!(lost.contains("start it again"), "{lost}");
-    let mut none = open_anchor("tpm:/nonexistent/tpm?index=0x01800100").unwrap();
+    let mut none = open_anchor("tpm:/proc/nonexistent/tpm?index=0x01800100").unwrap();
     let absent = none.read(&vm("a"), Kind::Tpm).unwrap_err().to_string();
     assert!(absent.contains("no such device"), "{absent}");
 }

@@ -194,8 +194,8 @@ fn faults_are_named_and_pass() {
         *d.mood.lock().unwrap() = Mood::Good;
         assert_eq!(manager.unwrap(&tpm_of("a"), &wrapped).unwrap().expose(), key.expose(), "after {mood:?}");
     }
-    let none = crate::open("libvirt:vtpm/x?socket=/nonexistent").unwrap().wrap(&tpm_of("a"), &key).unwrap_err();
-    assert!(matches!(none, KeyError::Unavailable { .. }) && none.to_string().contains("/nonexistent"), "{none}");
+    let none = crate::open("libvirt:vtpm/x?socket=/proc/nonexistent").unwrap().wrap(&tpm_of("a"), &key).unwrap_err();
+    assert!(matches!(none, KeyError::Unavailable { .. }) && none.to_string().contains("/proc/nonexistent"), "{none}");
     for wrong in ["libvirt:", "libvirt:ceph/x", "libvirt:1234", "libvirt:vtpm/"] {
         assert!(crate::open(wrong).err().unwrap().to_string().contains("libvirt:vtpm/NAME"), "{wrong}");
     }

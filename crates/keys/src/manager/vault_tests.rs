@@ -256,7 +256,7 @@ fn addresses_are_checked() {
     let refused = |address: &str| crate::open(address).err().unwrap().to_string();
     assert!(refused("vault:http://vault.example:8200/transit/k").contains("must use https"));
     assert!(refused("vault:https://h/k?token-file=/t").contains("engine and the key"));
-    assert!(refused("vault:https://h/transit/k?ca=/nonexistent&token-file=/t").contains("/nonexistent"));
+    assert!(refused("vault:https://h/transit/k?ca=/proc/nonexistent&token-file=/t").contains("/proc/nonexistent"));
     assert!(refused("vault:https://h/transit/k").contains("token-file="));
     assert!(refused("vault:https://h/transit/k?login=magic").contains("approle"));
     assert!(refused("vault:https://u:p@h/transit/k").contains("user name"));

@@ -370,10 +370,10 @@ mod tests {
     fn a_missing_library_is_named() {
         let folder = folder("pkcs11");
         std::fs::write(folder.path("pin"), "1234").unwrap();
-        let options = format!("module-path=/nonexistent/hsm.so&pin-source=file:{}", folder.path("pin").display());
+        let options = format!("module-path=/proc/nonexistent/hsm.so&pin-source=file:{}", folder.path("pin").display());
         let manager = crate::open(&format!("pkcs11:token=t;object=k?{options}")).unwrap();
         let error = manager.wrap(&tpm_of("a"), &DataKey::new([1; 32])).unwrap_err();
-        assert!(matches!(error, KeyError::Unusable { .. }) && error.to_string().contains("/nonexistent/hsm.so"), "{error}");
+        assert!(matches!(error, KeyError::Unusable { .. }) && error.to_string().contains("/proc/nonexistent/hsm.so"), "{error}");
     }
 
     #[test]

@@ -98,7 +98,7 @@ fn faults_are_named_and_pass() {
         start(&mut tpm.engine.lock().unwrap());
         assert_eq!(manager.unwrap(&tpm_of("a"), &wrapped).unwrap().expose(), key.expose(), "after {mood:?}");
     }
-    let none = crate::open("tpm:/nonexistent/tpm").unwrap().wrap(&tpm_of("a"), &key).unwrap_err();
+    let none = crate::open("tpm:/proc/nonexistent/tpm").unwrap().wrap(&tpm_of("a"), &key).unwrap_err();
     assert!(matches!(none, KeyError::Unavailable { .. }) && none.to_string().contains("no such device"), "{none}");
 }
 
