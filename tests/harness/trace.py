@@ -33,12 +33,17 @@ def _bytes(text):
     return bytes.fromhex(text.replace("\\x", ""))
 
 
+def _number(text):
+    """A number as C writes it: `umask` answers in octal."""
+    return int(text, 8 if text.startswith("0") and text.isdigit() else 0)
+
+
 class Call:
     """One call that has ended."""
 
     def __init__(self, thread, name, arguments, result, rest):
         self.thread, self.name, self.arguments, self.rest = thread, name, arguments, rest
-        self.result = int(result, 0) if result != "?" else None
+        self.result = _number(result) if result != "?" else None
         found = _STRING.findall(arguments)
         if any(cut for _, cut in found):
             raise SetupError(f"strace cut the bytes of {name}")
