@@ -51,7 +51,8 @@ impl Rsa for NativeRsa {
             // Not a key of a TPM: its primes have the same size. The portable code takes any.
             return RustRsa.private(key, cipher);
         }
-        let modulus = Modulus::public(n).ok_or(CryptoError::InvalidInput)?;
+        // It is public. But a time that depends on the key, if only on this part of it, hides one that must not.
+        let modulus = Modulus::secret(n).ok_or(CryptoError::InvalidInput)?;
         let cipher = Number::from_bytes(cipher);
         if !cipher.less(modulus.number()) {
             return Err(CryptoError::TooLarge);
